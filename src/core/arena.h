@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* One contiguous range of address space: pages, who owns them, and a state byte a granule. */
+#ifndef SLABPOOL_CORE_ARENA_H
+#define SLABPOOL_CORE_ARENA_H
+
+#include "core/slab.h"
+#include <slabpool/gfp.h>
+#include <slabpool/platform.h>
+
+/* State bytes. 0: no live object starts in this granule. */
+#define STATE_NONE 0u
+#define STATE_TAG_FIRST 1u      /* live object of the cache with this tag */
+#define STATE_TAG_LAST 250u
+#define STATE_RUN_KMALLOC 252u  /* page run of a large kmalloc */
+#define STATE_RUN_PAGES 253u    /* page run of alloc_pages */
+#define STATE_RUN_VMALLOC 254u  /* page run of vmalloc */
+#define STATE_TAG_SHARED 255u   /* live object of a cache without a tag of its own */
+
+/* page_map values: 0 no owner, else slab index + 1; for the first page of a page run of the
+ * kinds above, its length in pages; the state byte tells which. */
+#define PAGE_UNOWNED 0u
+
+/* Links and order of the free run that starts at a page. */
+struct page_link {
+	uint32_t next, prev;  /* pages; ARENA_NO_PAGE ends a list */
+};
+#define ARENA_NO_PAGE UINT32_MAX
+#define ARENA_ORDERS 11u      /* runs of 2^0 .. 2^10 pages */
+
+struct arena {
+	/* Set once by arena_init. */
+	unsigned char *base;      /* multiple of the largest run's size where the platform can */
+	uintptr_t address;        /* base as a number */
+	uint32_t pages;           /* usable pages from base */
+	uint32_t granule_shift;
+	uint32_t *page_map;       /* pages entries */
+	uint8_t *state;           /* pages << (PAGE_SHIFT - granule_shift) entries */
+	uint64_t *bits;           /* words_a_page words a page: free bits of the slab there */
+	uint32_t words_a_page;
+	struct slab *slab;        /* pages descriptors; slab_count were ever used */
+	struct page_link *link;   /* pages entries, valid for the head of a free run */
+	uint8_t *order;           /* pages entries: 0, or 1 + order of the free run that starts here,
+	                             with ORDER_IDLE if its memory was not given back */
+	void *reservation;
+	size_t reserved;
+	/* Protected by lock. */
+	struct slabpool_lock lock;
+	uint32_t opened;          /* pages below this were handed to the page layer */
+	uint32_t slab_count;      /* descriptors below this were ever used */
+	uint32_t slab_free;       /* unused descriptors below slab_count, by slab.next */
+	uint32_t free_run[ARENA_ORDERS];
+	uint32_t run_pages;       /* pages in page runs */
+	uint32_t idle_pages;      /* free pages that still have memory */
+	uint32_t cache_pages;     /* pages in slabs */
+};
+#define ORDER_IDLE 0x80u
+
+#endif
