@@ -30,6 +30,30 @@
 #define SLABPOOL_THREAD_LOCAL
 #define SLABPOOL_ALIGNED(n)
 #define SLABPOOL_ALIGNOF(type) (sizeof(type) < 8 ? sizeof(type) : 8)
+
+/*
+ * Trusted leaves: two functions whose contracts are taken on trust, as the prover knows neither
+ * the builtin nor the numbers behind pointers. Both are total and their results exist for every
+ * input, so that the contracts cannot contradict each other.
+ */
+/*@ predicate word_bit(integer word, integer k) = (word & (1 << k)) != 0;
+    predicate lowest_word_bit(integer word, integer k) =
+      0 <= k < 64 && word_bit(word, k) && \forall integer j; 0 <= j < k ==> !word_bit(word, j);
+    predicate points_into(unsigned char *base, integer length, unsigned char *p) =
+      \exists integer k; 0 <= k < length && p == base + k;
+*/
+/*@ requires some_bit: word != 0;
+    terminates always: \true;
+    assigns nothing: \nothing;
+    ensures lowest: lowest_word_bit(word, \result);
+*/
+unsigned int slabpool_ctz64(uint64_t word);
+/*@ terminates always: \true;
+    assigns nothing: \nothing;
+    ensures inside: \result < length ==> p == base + \result;
+    ensures outside: \result >= length ==> \result == SIZE_MAX && !points_into(base, length, p);
+*/
+size_t slabpool_pointer_offset(const unsigned char *base, size_t length, const unsigned char *p);
 #else
 #if defined(_WIN32) || defined(__CYGWIN__)
 #define SLABPOOL_API
@@ -50,6 +74,70 @@
 /* One pointer of initial-exec storage: the fastest form that dlopen() still accepts. */
 #define SLABPOOL_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 #endif
+
+/* Index of the lowest bit set; word is not 0. */
+static inline unsigned int slabpool_ctz64(uint64_t word)
+{
+	return (unsigned int)__builtin_ctzll(word);
+}
+
+/* Bytes from base to p if p points into the length bytes at base, else SIZE_MAX. */
+static inline size_t slabpool_pointer_offset(const unsigned char *base, size_t length,
+					     const unsigned char *p)
+{
+	uintptr_t offset = (uintptr_t)p - (uintptr_t)base;
+
+	return offset < length ? (size_t)offset : SIZE_MAX;
+}
+#endif
+
+/* State bytes are read and written while another thread may misuse the object: relaxed atomics,
+ * which are plain instructions on every target and no undefined behaviour. */
+#if defined(__FRAMAC__)
+static inline uint8_t slabpool_load_u8(const uint8_t *p)
+{
+	return *p;
+}
+static inline void slabpool_store_u8(uint8_t *p, uint8_t value)
+{
+	*p = value;
+}
+static inline uint8_t slabpool_exchange_u8(uint8_t *p, uint8_t value)
+{
+	uint8_t old = *p;
+
+	*p = value;
+	return old;
+}
+static inline uint32_t slabpool_load_u32(const uint32_t *p)
+{
+	return *p;
+}
+static inline void slabpool_store_u32(uint32_t *p, uint32_t value)
+{
+	*p = value;
+}
+#else
+static inline uint8_t slabpool_load_u8(const uint8_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+static inline void slabpool_store_u8(uint8_t *p, uint8_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
+static inline uint8_t slabpool_exchange_u8(uint8_t *p, uint8_t value)
+{
+	return __atomic_exchange_n(p, value, __ATOMIC_ACQ_REL);
+}
+static inline uint32_t slabpool_load_u32(const uint32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+static inline void slabpool_store_u32(uint32_t *p, uint32_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
 #endif
 
 #endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/lookup.h"
+
+#define PAGE_BYTES ((size_t)1 << SLABPOOL_PAGE_SHIFT)
+
+size_t lookup_offset(const struct arena *arena, const void *p)
+{
+	return slabpool_pointer_offset(arena->base, arena->pages * PAGE_BYTES,
+				       (const unsigned char *)p);
+}
+
+/* A page run of kmalloc, alloc_pages or vmalloc starts at this page. */
+static bool page_starts_run(const struct arena *arena, uint32_t page)
+{
+	uint32_t shift = SLABPOOL_PAGE_SHIFT - arena->granule_shift;
+	uint8_t state = arena->state[(size_t)page << shift];
+
+	return state == STATE_RUN_KMALLOC || state == STATE_RUN_PAGES ||
+	       state == STATE_RUN_VMALLOC;
+}
+
+uint32_t lookup_slab(const struct arena *arena, size_t offset)
+{
+	uint32_t page = (uint32_t)(offset / PAGE_BYTES);
+	uint32_t owner = arena->page_map[page];
+
+	/* The bound holds in an intact arena; a wild one must not lead out of the table. */
+	if (owner == PAGE_UNOWNED || owner > arena->pages || page_starts_run(arena, page))
+		return SLAB_NO_SLAB;
+	return owner - 1;
+}
+
+uint32_t lookup_object(const struct arena *arena, uint32_t slab, size_t offset)
+{
+	const struct slab *s = &arena->slab[slab];
+	size_t start = s->page * PAGE_BYTES;
+
+	if (offset < start || offset - start >= s->bytes)
+		return SLAB_NO_OBJECT;
+	return slab_object_at(s, (uint32_t)(offset - start));
+}
+
+unsigned char *lookup_address(const struct arena *arena, uint32_t slab, uint32_t index)
+{
+	const struct slab *s = &arena->slab[slab];
+
+	return arena->base + (s->page * PAGE_BYTES + slab_object_offset(s, index));
+}
+
+uint32_t lookup_arena(struct arena *const *arenas, uint32_t count, const void *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		if (lookup_offset(arenas[i], p) != LOOKUP_NOT_IN)
+			break;
+	return i;
+}
