@@ -43,6 +43,7 @@ struct arena {
 	                             with ORDER_IDLE if its memory was not given back */
 	void *reservation;
 	size_t reserved;
+	uint32_t align;           /* base is a multiple of this many bytes */
 	/* Protected by lock. */
 	struct slabpool_lock lock;
 	uint32_t opened;          /* pages below this were handed to the page layer */
@@ -52,7 +53,39 @@ struct arena {
 	uint32_t run_pages;       /* pages in page runs */
 	uint32_t idle_pages;      /* free pages that still have memory */
 	uint32_t cache_pages;     /* pages in slabs */
+	bool tag_used[256];       /* tags of live caches */
 };
 #define ORDER_IDLE 0x80u
+/* Most bytes of free runs that keep their memory; what is freed beyond goes back at once. */
+#define ARENA_IDLE_BYTES (16u << 20)
+
+struct slabpool;
+
+/* Reserves address space: bytes of data, or as much as the system has if bytes is 0.
+ * 0 or -ENOMEM. */
+int arena_init(struct slabpool *pool, struct arena *arena, size_t bytes, uint32_t granule_shift);
+/* Gives all of it back. */
+void arena_exit(struct slabpool *pool, struct arena *arena);
+/* A committed run of pages, its start aligned to the next power of two of their number (for up to
+ * 2^10 pages): its first page, or ARENA_NO_PAGE. *fresh: all of it reads zero.
+ * Takes the lock itself, as do the next four. */
+uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pages, bool *fresh);
+/* Frees pages of a run; keep: their memory may stay. */
+void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
+		    bool keep);
+/* An unused slab descriptor; there is one for every open page. */
+uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena);
+void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab);
+/* Gives the memory of idle pages back: how many bytes. */
+size_t arena_reap(struct slabpool *pool, struct arena *arena);
+/* Writes owner into the page map. */
+void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_t owner);
+/* Every free run is where the tables say; no lock, no other call may run. */
+bool arena_is_valid(const struct arena *arena);
+/* State bytes of the whole arena. */
+static inline size_t arena_granules(const struct arena *arena)
+{
+	return (size_t)arena->pages << (SLABPOOL_PAGE_SHIFT - arena->granule_shift);
+}
 
 #endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place that reports. */
+#ifndef SLABPOOL_CORE_CHECK_H
+#define SLABPOOL_CORE_CHECK_H
+
+#include "core/cache.h"
+
+/* Shows a report; after a caller's crime does what the options say. */
+void check_report(struct slabpool *pool, const struct slabpool_report *report);
+/* Reports an object that cache must not take (or kfree: cache NULL), and says why. */
+SLABPOOL_COLD void check_bad_free(struct slabpool *pool, const char *call, struct kmem_cache *cache,
+				  const void *object);
+/* Reports an argument that create refuses; always NULL. */
+SLABPOOL_COLD void check_bad_argument(struct slabpool *pool, const char *call, const char *name,
+				      const char *text, size_t size);
+/* Reports an allocation that failed, unless gfp says not to; __GFP_NOFAIL ends the program. */
+SLABPOOL_COLD void check_no_memory(struct slabpool *pool, const char *call, const char *name,
+				   size_t size, gfp_t gfp);
+/* What is known about a pointer. */
+struct check_description {
+	struct arena *arena;        /* NULL: foreign */
+	struct kmem_cache *cache;   /* owner of the slab there, or NULL */
+	const unsigned char *start; /* of the object or run that holds it, or NULL */
+	uint32_t state;             /* of the object's first granule */
+	size_t bytes;               /* of the object or run */
+	uint32_t slab, index;
+};
+void check_describe(struct slabpool *pool, const void *p, struct check_description *out);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* One allocator with all of its state. */
+#ifndef SLABPOOL_CORE_INSTANCE_H
+#define SLABPOOL_CORE_INSTANCE_H
+
+#include "core/arena.h"
+#include "core/cache.h"
+#include "core/geometry.h"
+#include <slabpool/slabpool.h>
+
+/* One arena for each granule: 8, 16, 64, 1024 bytes. */
+#define INSTANCE_ARENAS 4u
+/* The allocator's own objects, each in a cache of its own without magazines. */
+enum instance_meta {
+	META_CACHE,      /* struct kmem_cache */
+	META_RECORD,     /* struct thread_record */
+	META_CHUNK,      /* struct thread_chunk */
+	META_STORE_16,   /* magazine stores by capacity */
+	META_STORE_64,
+	META_STORE_256,
+	META_NAME_32,    /* names of caches by length */
+	META_NAME_256,
+	META_COUNT
+};
+
+struct slabpool {
+	struct slabpool_platform platform;
+	struct slabpool_options options;
+	size_t bytes;                 /* of this struct's reservation */
+	bool is_default;
+	bool warned_ctor_zero, warned_pool_zero;
+	/* Calls are shown to it when set; set before other threads use the instance. */
+	void (*event)(void *context, const struct slabpool_event *event);
+	void *event_context;
+
+	/* Protects arena_count, the list of live and retired caches, threads. Taken first. */
+	struct slabpool_lock lock;
+	struct arena *arena[INSTANCE_ARENAS];  /* in order of address; the first arena_count */
+	struct arena arena_store[INSTANCE_ARENAS];
+	uint32_t arena_count;
+	struct kmem_cache *first, *last;       /* live caches, oldest first */
+	struct kmem_cache *retired, *retired_last; /* destroyed ones, oldest first */
+	uint32_t retired_count;
+	uint32_t next_id;
+	struct thread_record *threads;
+
+	struct kmem_cache meta[META_COUNT];
+	struct kmem_cache kmalloc[GEOMETRY_KMALLOC_CLASSES];
+};
+
+/* Creates an instance; the default one keeps its thread record in a thread-local variable. */
+struct slabpool *instance_create(const struct slabpool_platform *platform,
+				 const struct slabpool_options *options, bool is_default);
+/* The arena for this granule, made if need be; NULL if there is no address space. */
+struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift);
+/* The arena that holds p, or NULL. */
+struct arena *instance_find(struct slabpool *pool, const void *p);
+
+/* Around fork(): all locks of the instance are taken, and given back on both sides; the child
+ * also collects what the threads that it does not have held. */
+void slabpool_fork_prepare(struct slabpool *pool);
+void slabpool_fork_parent(struct slabpool *pool);
+void slabpool_fork_child(struct slabpool *pool);
+
+/* Shows a call to the observer. */
+static inline void instance_event(struct slabpool *pool, const struct slabpool_event *event)
+{
+	if (SLABPOOL_UNLIKELY(pool->event != NULL))
+		pool->event(pool->event_context, event);
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What a thread holds: two magazines of each cache it uses. See thread.c. */
+#ifndef SLABPOOL_CORE_THREAD_H
+#define SLABPOOL_CORE_THREAD_H
+
+#include "core/cache.h"
+
+#ifndef SLABPOOL_MAX_CACHES
+#define SLABPOOL_MAX_CACHES 8192u
+#endif
+#define THREAD_CHUNK_SLOTS 64u
+#define THREAD_CHUNKS (SLABPOOL_MAX_CACHES / THREAD_CHUNK_SLOTS)
+
+/* A thread's magazines of one cache. Touched by its thread alone, but when the cache is
+ * destroyed or the thread is gone. */
+struct thread_slot {
+	struct magazine loaded;   /* served from first */
+	struct magazine spare;    /* full or empty: the buffer against ping-pong with the depot */
+	struct kmem_cache *cache; /* NULL: unused */
+	uint32_t epoch;           /* the cache's epoch when last looked at */
+};
+
+struct thread_chunk {
+	struct thread_slot slot[THREAD_CHUNK_SLOTS];
+};
+
+struct thread_record {
+	struct thread_chunk *chunk[THREAD_CHUNKS];
+	struct slabpool *pool;
+	struct thread_record *next, *prev;  /* in the instance's list, under its lock */
+};
+
+/* Without room and without objects: stands in for what does not exist, so that the fast path
+ * needs no test. Never written. */
+extern struct thread_record thread_none, thread_gone;
+extern struct thread_chunk thread_chunk_none;
+
+/* The default instance's record of the calling thread. */
+extern SLABPOOL_THREAD_LOCAL struct thread_record *slabpool_thread_current;
+
+/* The calling thread's record on any other instance, or thread_none. */
+struct thread_record *thread_find(struct slabpool *pool);
+
+/* The calling thread's slot for this cache; perhaps one of thread_chunk_none's. */
+static inline struct thread_slot *thread_slot(const struct kmem_cache *cache)
+{
+	struct thread_record *record = SLABPOOL_LIKELY(cache->thread_local_slots)
+					       ? slabpool_thread_current
+					       : thread_find(cache->pool);
+
+	return &record->chunk[cache->id / THREAD_CHUNK_SLOTS]
+			->slot[cache->id % THREAD_CHUNK_SLOTS];
+}
+
+/* A slot with two magazines, made if need be and brought up to the cache's epoch and limit;
+ * NULL where this thread can have none. */
+struct thread_slot *thread_slot_get(struct kmem_cache *cache);
+/* Gives what a slot holds back to the slabs. */
+void thread_slot_flush(struct thread_slot *slot);
+/* The calling thread's slot of this cache, emptied; all slots of all threads, emptied. */
+void thread_flush_own(struct kmem_cache *cache);
+void thread_flush_all(struct kmem_cache *cache);
+/* Objects that all threads hold of this cache; the instance's lock is held. */
+size_t thread_held(const struct kmem_cache *cache);
+/* Collects the records of all threads but the calling one (after fork). */
+void thread_collect_others(struct slabpool *pool);
+
+#endif
