@@ -77,10 +77,15 @@ struct magazine_store *magazine_unload(struct magazine *m)
 
 void magazine_swap(struct magazine *a, struct magazine *b)
 {
-	struct magazine old = *a;
+	struct magazine_store *store = a->store;
+	uint32_t count = a->count, capacity = a->capacity;
 
-	*a = *b;
-	*b = old;
+	a->store = b->store;
+	a->count = b->count;
+	a->capacity = b->capacity;
+	b->store = store;
+	b->count = count;
+	b->capacity = capacity;
 }
 
 void magazine_list_push(struct magazine_store **list, struct magazine_store *store)

@@ -23,9 +23,20 @@ struct magazine {
 	uint32_t capacity;            /* 0 .. MAGAZINE_MAX */
 };
 
-/*@ // The memory of a store: its head and room for capacity objects.
+/*@ // The memory of a store: its head (field by field, since a struct with a flexible array has no
+  @ // size) and room for capacity objects.
+  @ predicate store_head{L}(struct magazine_store *store) =
+  @   \valid(&store->next) && \valid(&store->count) && \valid(&store->capacity);
   @ predicate store_memory{L}(struct magazine_store *store, integer capacity) =
-  @   capacity <= MAGAZINE_MAX && \valid(store) && \valid(store->object + (0 .. capacity - 1));
+  @   capacity <= MAGAZINE_MAX && store_head(store) &&
+  @   \valid(store->object + (0 .. capacity - 1));
+  @ predicate store_apart_from_magazine{L}(struct magazine_store *store, struct magazine *m) =
+  @   \separated(m, &store->next) && \separated(m, &store->count) &&
+  @   \separated(m, &store->capacity);
+  @ predicate store_apart_from_list{L}(struct magazine_store *store,
+  @   struct magazine_store **list) =
+  @   \separated(list, &store->next) && \separated(list, &store->count) &&
+  @   \separated(list, &store->capacity);
   @
   @ // The first count entries are objects, each of them once.
   @ predicate store_none_null{L}(struct magazine_store *store, integer count) =
@@ -45,7 +56,7 @@ struct magazine {
   @ // A magazine, with the memory that belongs to it.
   @ predicate magazine_memory{L}(struct magazine *m) =
   @   \valid(m) && (m->store == \null ? m->capacity == 0 :
-  @   store_memory(m->store, m->capacity) && \separated(m, m->store) &&
+  @   store_memory(m->store, m->capacity) && store_apart_from_magazine(m->store, m) &&
   @   \separated(m, m->store->object + (0 .. m->capacity - 1)));
   @ predicate magazine_bounds{L}(struct magazine *m) =
   @   m->count <= m->capacity <= MAGAZINE_MAX;
@@ -79,7 +90,7 @@ void magazine_store_init(struct magazine_store *store, uint32_t capacity);
 /* Loads a store (its count objects) into m; NULL leaves m without room. */
 /*@ requires memory: \valid(m);
   @ requires store: store == \null || store_valid(store);
-  @ requires apart: store == \null || (\separated(m, store) &&
+  @ requires apart: store == \null || (store_apart_from_magazine(store, m) &&
   @   \separated(m, store->object + (0 .. store->capacity - 1)));
   @ terminates \true;
   @ assigns *m;
@@ -158,8 +169,8 @@ void magazine_swap(struct magazine *a, struct magazine *b);
 
 /* Puts a store on a list. */
 /*@ requires list: \valid(list);
-  @ requires store: \valid(store);
-  @ requires apart: \separated(list, store);
+  @ requires store: store_head(store);
+  @ requires apart: store_apart_from_list(store, list);
   @ terminates \true;
   @ assigns *list, store->next;
   @ ensures first: *list == store;
@@ -169,7 +180,7 @@ void magazine_list_push(struct magazine_store **list, struct magazine_store *sto
 
 /* Takes the first store of a list; NULL: empty. */
 /*@ requires list: \valid(list);
-  @ requires store: *list == \null || (\valid(*list) && \separated(list, *list));
+  @ requires store: *list == \null || (store_head(*list) && store_apart_from_list(*list, list));
   @ terminates \true;
   @ assigns *list, (*list)->next;
   @ ensures first: \result == \old(*list);
