@@ -22,6 +22,7 @@
  *	cannot create cache 'a' with SLAB_PANIC: size is 0
  *	__GFP_NOFAIL but out of memory for cache 'a', 64 bytes
  *	internal error: metadata was overwritten, cache 'a'
+ *	0x18: 8 bytes into live object 0x10 of cache 'a', 24 bytes
  */
 #include "api/text.h"
 #include <slabpool/platform.h>
@@ -236,6 +237,12 @@ static void put_internal(struct text *text, const struct slabpool_report *report
 	}
 }
 
+static void put_object(struct text *text, const struct slabpool_report *report)
+{
+	text_pointer(text, report->pointer);
+	put_text(text, ": ", report->text);
+}
+
 static void put_kind(struct text *text, const struct slabpool_report *report)
 {
 	switch (report->kind) {
@@ -256,6 +263,7 @@ static void put_kind(struct text *text, const struct slabpool_report *report)
 	case SLABPOOL_REPORT_PANIC:        put_panic(text, report); return;
 	case SLABPOOL_REPORT_NOFAIL:       put_nofail(text, report); return;
 	case SLABPOOL_REPORT_INTERNAL:     put_internal(text, report); return;
+	case SLABPOOL_REPORT_OBJECT:       put_object(text, report); return;
 	}
 	text_string(text, "unknown report ");
 	text_decimal(text, (unsigned int)report->kind);

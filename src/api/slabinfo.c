@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The columns of /proc/slabinfo, and the line that tunes a cache as writing to that file did.
+ * What people read: the columns of /proc/slabinfo, the line that tunes a cache as writing to that
+ * file did, and what is known about a pointer.
  *
  *	slabinfo - version: 2.1
  *	# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> ...
@@ -10,6 +11,9 @@
  * objsize is the stride, sharedavail the objects in the depot.
  */
 #include "api/text.h"
+#include "core/check.h"
+#include "core/instance.h"
+#include "platform/default.h"
 #include "platform/error.h"
 #include <slabpool/slabpool.h>
 
@@ -162,4 +166,73 @@ int slabpool_tune_line(struct slabpool *pool, const char *line)
 	if (!tuning.found)
 		return -EINVAL;
 	return slabpool_cache_tune(tuning.found, tuning.value[0], tuning.value[1], tuning.value[2]);
+}
+
+static void put_run(struct text *text, const struct check_description *known)
+{
+	static const char *const call[] = {"kmalloc()", "alloc_pages()", "vmalloc()"};
+
+	text_string(text, "page run ");
+	text_pointer(text, known->start);
+	text_string(text, " of ");
+	text_string(text, call[known->state - STATE_RUN_KMALLOC]);
+}
+
+static void put_slab_object(struct text *text, const struct check_description *known)
+{
+	text_string(text, known->state == STATE_NONE ? "free object " : "live object ");
+	text_pointer(text, known->start);
+	text_string(text, " of cache ");
+	text_quoted(text, kmem_cache_name(known->cache), SLABINFO_NAME_SHOWN);
+}
+
+static void put_description(struct text *text, const struct check_description *known,
+			    const void *pointer)
+{
+	size_t inside = known->start ? (size_t)((const unsigned char *)pointer - known->start) : 0;
+
+	if (!known->arena) {
+		text_string(text, "no memory of slabpool");
+	} else if (known->start) {
+		if (inside > 0) {
+			text_decimal(text, inside);
+			text_string(text, inside == 1 ? " byte into " : " bytes into ");
+		}
+		if (known->cache)
+			put_slab_object(text, known);
+		else
+			put_run(text, known);
+		text_string(text, ", ");
+		text_decimal(text, known->bytes);
+		text_string(text, " bytes");
+	} else if (known->cache) {
+		text_string(text, "between the objects of cache ");
+		text_quoted(text, kmem_cache_name(known->cache), SLABINFO_NAME_SHOWN);
+	} else {
+		text_string(text, "free memory of slabpool");
+	}
+}
+
+void kmem_dump_obj(void *object)
+{
+	struct slabpool *pool = default_instance();
+	struct check_description known;
+	struct slabpool_report report = {.kind = SLABPOOL_REPORT_OBJECT, .call = "kmem_dump_obj"};
+	char line[SLABINFO_LINE];
+	struct text text;
+
+	if (!pool)
+		return;
+	text_init(&text, line, sizeof(line));
+	if (!object) {
+		text_string(&text, "NULL");
+	} else if (object == ZERO_SIZE_PTR) {
+		text_string(&text, "zero-size pointer");
+	} else {
+		check_describe(pool, object, &known);
+		put_description(&text, &known, object);
+	}
+	report.pointer = object;
+	report.text = line;
+	check_report(pool, &report);
 }
