@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""usage: ci/coverage [options]
+
+Measures how much of src/core the corpora reach by replay alone: builds with clang's source
+coverage, replays corpus/, prints lines and branches of each file, and writes a browsable copy of
+the sources to build/report/coverage/. Status 1 if the total is below --min-branches (default 90)
+or --min-lines (default 95).
+
+Exit status: 0 enough is covered, 1 not enough, 2 bad usage."""
+
+import json
+import os
+import shutil
+
+from common import (BUILD, CLANG, CORPUS, Failure, LLVM, ROOT, Results, build, main, parser,
+                    pick_targets, relative, run, say, setup, table)
+
+BRANCHES, LINES = 90.0, 95.0  # percent of src/core that corpus replay has to reach
+
+
+def arguments():
+    cli = parser(__doc__)
+    cli.add_argument("--target", action="append", metavar="T", help="only this target (repeatable)")
+    cli.add_argument("--min-branches", type=float, default=BRANCHES, metavar="PERCENT")
+    cli.add_argument("--min-lines", type=float, default=LINES, metavar="PERCENT")
+    cli.add_argument("--html", action="store_true", help="write the browsable copy")
+    cli.add_argument("--json", metavar="FILE", help="write counts and figures to FILE")
+    return cli.parse_args()
+
+
+def measure(names, html):
+    """{file of src/core: {"lines": (covered, all), "branches": (covered, all)}}"""
+    where = build("coverage", ["--buildtype=debug", "-Doptimization=1", "-Dc_args="
+                               "-fprofile-instr-generate -fcoverage-mapping",
+                               "-Dc_link_args=-fprofile-instr-generate"], CLANG)
+    raw = os.path.join(where, "raw")
+    shutil.rmtree(raw, ignore_errors=True)
+    os.makedirs(raw)
+    programs = []
+    for name in names:
+        program = os.path.join(where, "fuzz", "fuzz_" + name)
+        status, _ = run([program, os.path.join(CORPUS, name)], log=os.path.join(where, "replay.log"),
+                        cwd=ROOT, env={"LLVM_PROFILE_FILE": os.path.join(raw, name + "-%p.profraw")})
+        if status:
+            raise Failure(f"the corpus of {name} does not replay: ci/replay --target {name}")
+        programs.append(program)
+    profile = os.path.join(where, "all.profdata")
+    files = [os.path.join(raw, file) for file in sorted(os.listdir(raw))]
+    status, text = run(["llvm-profdata" + LLVM, "merge", "-sparse", "-o", profile, *files])
+    if status:
+        raise Failure(f"llvm-profdata{LLVM}: {text}")
+    objects = [programs[0]] + [part for program in programs[1:] for part in ("-object", program)]
+    common = [f"-instr-profile={profile}", *objects]
+    status, text = run(["llvm-cov" + LLVM, "export", "-summary-only", *common])
+    if status:
+        raise Failure(f"llvm-cov{LLVM}: {text[-2000:]}")
+    if html:
+        out = os.path.join(BUILD, "report", "coverage")
+        shutil.rmtree(out, ignore_errors=True)
+        run(["llvm-cov" + LLVM, "show", "-format=html", f"-output-dir={out}", *common,
+             os.path.join(ROOT, "src", "core")])
+    core = os.path.join(ROOT, "src", "core") + os.sep
+    found = {}
+    for entry in json.loads(text[text.index("{"):])["data"][0]["files"]:
+        path = os.path.abspath(entry["filename"])
+        if path.startswith(core):
+            found[path[len(core):]] = {key: (entry["summary"][key]["covered"],
+                                             entry["summary"][key]["count"])
+                                       for key in ("lines", "branches")}
+    # A source file that no target links is not covered at all, and must not vanish.
+    missing = [name for name in os.listdir(core) if name.endswith(".c") and name not in found]
+    if missing:
+        raise Failure(f"no fuzz target has src/core/{missing[0]}: nothing is known of it")
+    return found
+
+
+def percent(part):
+    return 100.0 * part[0] / part[1] if part[1] else 100.0
+
+
+def shown(part):
+    return f"{percent(part):.1f} %" if part[1] else "-"
+
+
+def work():
+    options = arguments()
+    names = pick_targets(options.target)
+    setup("base,fuzz")
+    results = Results("coverage")
+    say("building with source coverage, replaying the corpora ...")
+    files = measure(names, options.html)
+    total = {key: tuple(sum(entry[key][i] for entry in files.values()) for i in (0, 1))
+             for key in ("lines", "branches")}
+    rows = [(name, f"{e['lines'][0]}/{e['lines'][1]}", shown(e["lines"]),
+             f"{e['branches'][0]}/{e['branches'][1]}", shown(e["branches"]))
+            for name, e in sorted(files.items())]
+    rows.append(("src/core", f"{total['lines'][0]}/{total['lines'][1]}", shown(total["lines"]),
+                 f"{total['branches'][0]}/{total['branches'][1]}", shown(total["branches"])))
+    say(table(("file", "lines", "", "branches", ""), rows, "lrrrr"))
+    for key, least in (("lines", options.min_lines), ("branches", options.min_branches)):
+        share = percent(total[key])
+        results.figures[key] = round(share, 2)
+        results.check(f"{key} of src/core", share >= least and total[key][1] > 0,
+                      f"{share:.1f} % (at least {least:g} %)")
+    results.figures["files"] = files
+    if options.html:
+        say(f"\nbrowse {relative(os.path.join(BUILD, 'report', 'coverage', 'index.html'))}")
+    return results.close(options.json, with_table=False)
+
+
+if __name__ == "__main__":
+    main(work)

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""usage: ci/test [options]
+
+All tests, from nothing to a last line "N passed, N failed". Each check of each program counts.
+Steps, in this order:
+
+  unit      build with the system's compiler, warnings are errors; unit tests, corpus replay,
+            examples, header tests, programs under the preload library
+  sanitize  the same tests under ASan+UBSan, and the threaded ones under TSan
+  matrix    the same tests with each compiler that is there: gcc 11 and 12, clang 13, 14 and 19
+  install   meson install; a client through pkg-config, in C, C++ and static; a kernel-style
+            source; a project with slabpool as its subproject
+  cross     32-bit, big-endian and bare-metal builds and their tests (ci/cross)
+  bench     the benchmark runs (its figures are no test)
+  gates     what must fail does fail: the commands in ci/ (ci/test-ci), the proofs (ci/test-prove)
+
+Exit status: 0 all passed, 1 something failed, 2 bad usage."""
+
+import json
+import os
+import re
+import shutil
+import time
+
+from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, builddir, clock, compile,
+                    have, main, meson_test, parser, relative, run, sanitized, say, setup, tail)
+
+STEPS = ("unit", "sanitize", "matrix", "install", "cross", "bench", "gates")
+COMPILERS = ("gcc-11", "gcc-12", "clang-13", "clang-14", CLANG)
+
+
+def arguments():
+    cli = parser(__doc__)
+    cli.add_argument("--only", action="append", metavar="STEP", help="only this step (repeatable)")
+    cli.add_argument("--skip", action="append", default=[], metavar="STEP",
+                     help="without this step (repeatable)")
+    cli.add_argument("--quick", action="store_true", help="same as --only unit")
+    cli.add_argument("--compiler", action="append", metavar="CC",
+                     help="compilers of the matrix (default: " + " ".join(COMPILERS) + ")")
+    cli.add_argument("--json", metavar="FILE", help="write the counts to FILE")
+    return cli.parse_args()
+
+
+def attempt(results, step, work):
+    """Runs a part of the tests; what raises is one failure, and the rest goes on."""
+    begin = time.monotonic()
+    try:
+        work()
+    except Failure as error:
+        say(str(error))
+        results.add(step, failed=1, seconds=time.monotonic() - begin,
+                    failures=[str(error).splitlines()[0]])
+
+
+def tests_in(results, step, options, compiler=None, arguments=(), env=None):
+    def work():
+        say(f"{step} ...")
+        where = build(step.replace(" ", "-"), options, compiler)
+        meson_test(results, step, where, arguments, env)
+        if results.steps[-1]["failed"]:
+            say(tail(os.path.join(where, "test.log"), 60))
+    attempt(results, step, work)
+
+
+def unit(results, _):
+    tests_in(results, "unit", ["--buildtype=debugoptimized", "--werror"])
+
+
+def sanitize(results, _):
+    def one(kind, arguments):
+        where = sanitized(kind)
+        say(f"sanitize {kind} ...")
+        compile(where)
+        meson_test(results, f"sanitize {kind}", where, arguments)
+        if results.steps[-1]["failed"]:
+            say(tail(os.path.join(where, "test.log"), 60))
+    attempt(results, "sanitize asan", lambda: one("asan", ["-t", "4"]))
+    attempt(results, "sanitize tsan", lambda: one("tsan", ["-t", "4", "--suite", "threads"]))
+
+
+def matrix(results, options):
+    for compiler in options.compiler or COMPILERS:
+        if have(compiler):
+            tests_in(results, f"matrix {compiler}", ["--buildtype=release", "--werror"], compiler)
+        else:
+            results.skip(f"matrix {compiler}", f"{compiler} is not installed")
+
+
+def install(results, _):
+    attempt(results, "install", lambda: InstallTest(results).run())
+
+
+class InstallTest:
+    """What a user does with an installed slabpool, and with slabpool as a subproject."""
+
+    def __init__(self, results):
+        self.results = results
+        self.top = builddir("install")
+        self.prefix = os.path.join(self.top, "prefix")
+        self.source = os.path.join(ROOT, "ci", "install-test")
+        self.log = os.path.join(self.top, "install.log")
+        self.begin = time.monotonic()
+
+    def check(self, what, held, text=""):
+        if not held:
+            say(f"install: {what}: {text}{tail(self.log)}")
+        self.results.check(f"install: {what}", held, "" if held else f"see {relative(self.log)}",
+                           time.monotonic() - self.begin)
+        self.begin = time.monotonic()
+
+    def do(self, command, **more):
+        status, _ = run(command, log=self.log, **more)
+        return status == 0
+
+    def run(self):
+        say("install ...")
+        shutil.rmtree(self.top, ignore_errors=True)
+        where = build("install", [f"--prefix={self.prefix}", "--libdir=lib", "--buildtype=release",
+                                  "-Ddefault_library=both", "-Dtests=false", "-Dbench=false"])
+        self.check("meson install", self.do(["meson", "install", "-C", where, "--no-rebuild"]))
+        self.pkg_config()
+        self.client("C", "cc", "client.c", [])
+        self.client("C static", "cc", "client.c", ["-static"], static=True)
+        if have("g++"):
+            self.client("C++", "g++", "client.c", ["-x", "c++"])
+        else:
+            self.results.skip("install: C++", "g++ is not installed")
+        self.client("kernel face", "cc", "module.c", [], package="slabpool-kernel",
+                    wanted="module loaded.*module unloaded")
+        self.subproject()
+
+    def pkg(self, *arguments):
+        env = {"PKG_CONFIG_PATH": os.path.join(self.prefix, "lib", "pkgconfig")}
+        status, text = run(["pkg-config", *arguments], env=env)
+        return text.split() if status == 0 else None
+
+    def pkg_config(self):
+        version = self.pkg("--modversion", "slabpool")
+        self.check("pkg-config --modversion slabpool", version == ["0.1.0"], f"{version}\n")
+        flags = self.pkg("--cflags", "slabpool") or []
+        self.check("the kernel face is not on the ordinary include path",
+                   flags and not any("kernel" in flag for flag in flags), f"{flags}\n")
+
+    def client(self, what, compiler, source, options, package="slabpool", static=False,
+               wanted="client done"):
+        program = os.path.join(self.top, re.sub(r"\W", "-", what))
+        flags = self.pkg("--cflags", package)
+        libs = self.pkg("--libs", *(["--static"] if static else []), package)
+        held = flags is not None and libs is not None and self.do(
+            [compiler, "-Wall", "-Wextra", "-Werror", *options[-2:], "-O2", "-o", program,
+             *flags, os.path.join(self.source, source), *(["-x", "none"] if options else []),
+             *libs])
+        if held:
+            status, text = run([program], env={"LD_LIBRARY_PATH": os.path.join(self.prefix, "lib")})
+            held = status == 0 and re.search(wanted, text, re.S) is not None
+            self.check(f"client, {what}", held, f"status {status}: {text}\n")
+        else:
+            self.check(f"client, {what}", False, f"flags {flags}, libs {libs}\n")
+
+    def subproject(self):
+        project = os.path.join(self.top, "project")
+        os.makedirs(os.path.join(project, "subprojects"))
+        for name in ("client.c", "meson.build"):
+            shutil.copy(os.path.join(self.source, name), project)
+        os.symlink(ROOT, os.path.join(project, "subprojects", "slabpool"))
+        below = os.path.join(project, "build")
+        held = self.do(["meson", "setup", below, project, "--wrap-mode=forcefallback"]) \
+            and self.do(["ninja", "-C", below, "-j2"])
+        self.check("subproject builds", held)
+        status, text = run(["meson", "introspect", "--tests", below])
+        names = [test["name"] for test in json.loads(text)] if status == 0 else None
+        self.check("subproject brings no tests of its own", names == ["client"], f"{names}\n")
+        self.check("client in the subproject's parent", self.do(["meson", "test", "-C", below]))
+
+
+def script(results, step, command, absent="is not there"):
+    """A command of ci/ that prints its own counts as its last line."""
+    path = os.path.join(ROOT, "ci", command[0])
+    if not os.path.exists(path):
+        results.add(step, failed=1, failures=[f"ci/{command[0]} {absent}"])
+        return
+    say(f"{step}: ci/{' '.join(command)} ...")
+    begin = time.monotonic()
+    log = os.path.join(BUILD, f"{command[0]}.log")
+    os.makedirs(BUILD, exist_ok=True)
+    if os.path.exists(log):
+        os.unlink(log)
+    status, _ = run([path, *command[1:]], log=log, timeout=3600)
+    add_counts(results, step, status, log, time.monotonic() - begin)
+    if results.steps[-1]["failed"]:
+        say(tail(log, 60))
+
+
+def add_counts(results, step, status, log, seconds):
+    """Takes over the last line of a command: N passed, N failed[, N skipped]."""
+    match = None
+    for match in re.finditer(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$",
+                             tail(log, 100000), re.M):
+        pass
+    passed, failed, skipped = (int(n or 0) for n in match.groups()) if match else (0, 0, 0)
+    failures, skips = [], []
+    text = tail(log, 400)
+    if failed:
+        failures = re.findall(r"^  (\S.*)$", text.split("\nfailed:\n")[-1].split("\n\n")[0], re.M) \
+            if "\nfailed:\n" in text else [f"see {relative(log)}"]
+    if skipped:
+        skips = re.findall(r"^  (\S.*)$", text.split("\nskipped:\n")[-1].split("\n\n")[0], re.M) \
+            if "\nskipped:\n" in text else [f"{step}: see {relative(log)}"]
+    if status and not failed:
+        failed, failures = 1, [f"status {status}, see {relative(log)}"]
+    if not status and not match:
+        failed, failures = 1, [f"it told no counts, see {relative(log)}"]
+    results.add(step, passed, failed, skipped, seconds, failures, skips)
+
+
+def cross(results, _):
+    script(results, "cross", ["cross"])
+
+
+def bench(results, _):
+    script(results, "bench", ["bench", "--smoke"])
+
+
+def gates(results, _):
+    script(results, "gates: commands", ["test-ci"])
+    script(results, "gates: proofs", ["test-prove"])
+
+
+def work():
+    options = arguments()
+    chosen = ["unit"] if options.quick else list(options.only or STEPS)
+    for name in chosen + options.skip:
+        if name not in STEPS:
+            raise Usage(f"no step '{name}'; there are: {' '.join(STEPS)}")
+    chosen = [name for name in STEPS if name in chosen and name not in options.skip]
+    if not chosen:
+        raise Usage("no step is left")
+    setup("base" if chosen == ["unit"] else "base,matrix,fuzz,prove,programs,cross")
+    results = Results("test")
+    for name in chosen:
+        globals()[name](results, options)
+    return results.close(options.json)
+
+
+if __name__ == "__main__":
+    main(work)
