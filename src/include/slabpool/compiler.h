@@ -44,12 +44,14 @@
 */
 /*@ requires some_bit: word != 0;
     terminates always: \true;
-    assigns nothing: \nothing;
+    exits never: \false;
+    assigns \nothing;
     ensures lowest: lowest_word_bit(word, \result);
 */
 unsigned int slabpool_ctz64(uint64_t word);
 /*@ terminates always: \true;
-    assigns nothing: \nothing;
+    exits never: \false;
+    assigns \nothing;
     ensures inside: \result < length ==> p == base + \result;
     ensures outside: \result >= length ==> \result == SIZE_MAX && !points_into(base, length, p);
 */
@@ -94,14 +96,33 @@ static inline size_t slabpool_pointer_offset(const unsigned char *base, size_t l
 /* State bytes are read and written while another thread may misuse the object: relaxed atomics,
  * which are plain instructions on every target and no undefined behaviour. */
 #if defined(__FRAMAC__)
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
 static inline uint8_t slabpool_load_u8(const uint8_t *p)
 {
 	return *p;
 }
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
 static inline void slabpool_store_u8(uint8_t *p, uint8_t value)
 {
 	*p = value;
 }
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+    ensures before: \result == \old(*p);
+*/
 static inline uint8_t slabpool_exchange_u8(uint8_t *p, uint8_t value)
 {
 	uint8_t old = *p;
@@ -109,10 +130,22 @@ static inline uint8_t slabpool_exchange_u8(uint8_t *p, uint8_t value)
 	*p = value;
 	return old;
 }
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
 static inline uint32_t slabpool_load_u32(const uint32_t *p)
 {
 	return *p;
 }
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
 static inline void slabpool_store_u32(uint32_t *p, uint32_t value)
 {
 	*p = value;
