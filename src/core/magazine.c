@@ -107,17 +107,18 @@ struct magazine_store *magazine_list_pop(struct magazine_store **list)
 
 /* True if object is among the first count entries. */
 /*@ requires memory: store_memory(store, count);
-  @ terminates \true;
-  @ assigns \nothing;
-  @ ensures exact: \result <==> store_holds(store, count, (void *)object);
-  @*/
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> store_holds(store, count, (void *)object);
+*/
 static bool store_has(const struct magazine_store *store, uint32_t count, const void *object)
 {
 	/*@ loop invariant range: 0 <= k <= count;
-	  @ loop invariant none_yet: !store_holds(store, k, (void *)object);
-	  @ loop assigns k;
-	  @ loop variant count - k;
-	  @*/
+	    loop invariant none_yet: !store_holds(store, k, (void *)object);
+	    loop assigns k;
+	    loop variant count - k;
+	*/
 	for (uint32_t k = 0; k < count; k++) {
 		if (store->object[k] == object)
 			return true;
@@ -130,11 +131,11 @@ bool magazine_is_valid(const struct magazine *m)
 	if (m->count > m->capacity || m->capacity > MAGAZINE_MAX)
 		return false;
 	/*@ loop invariant range: 0 <= k <= m->count;
-	  @ loop invariant objects: store_none_null(m->store, k);
-	  @ loop invariant distinct: store_distinct(m->store, k);
-	  @ loop assigns k;
-	  @ loop variant m->count - k;
-	  @*/
+	    loop invariant objects: store_none_null(m->store, k);
+	    loop invariant distinct: store_distinct(m->store, k);
+	    loop assigns k;
+	    loop variant m->count - k;
+	*/
 	for (uint32_t k = 0; k < m->count; k++) {
 		if (!m->store->object[k] || store_has(m->store, k, m->store->object[k]))
 			return false;

@@ -23,113 +23,76 @@ struct magazine {
 	uint32_t capacity;            /* 0 .. MAGAZINE_MAX */
 };
 
-/*@ // The memory of a store: its head (field by field, since a struct with a flexible array has no
-  @ // size) and room for capacity objects.
-  @ predicate store_head{L}(struct magazine_store *store) =
-  @   \valid(&store->next) && \valid(&store->count) && \valid(&store->capacity);
-  @ predicate store_memory{L}(struct magazine_store *store, integer capacity) =
-  @   capacity <= MAGAZINE_MAX && store_head(store) &&
-  @   \valid(store->object + (0 .. capacity - 1));
-  @ predicate store_apart_from_magazine{L}(struct magazine_store *store, struct magazine *m) =
-  @   \separated(m, &store->next) && \separated(m, &store->count) &&
-  @   \separated(m, &store->capacity);
-  @ predicate store_apart_from_list{L}(struct magazine_store *store,
-  @   struct magazine_store **list) =
-  @   \separated(list, &store->next) && \separated(list, &store->count) &&
-  @   \separated(list, &store->capacity);
-  @
-  @ // The first count entries are objects, each of them once.
-  @ predicate store_none_null{L}(struct magazine_store *store, integer count) =
-  @   \forall integer k; 0 <= k < count ==> store->object[k] != \null;
-  @ predicate store_distinct{L}(struct magazine_store *store, integer count) =
-  @   \forall integer j, k; 0 <= j < k < count ==> store->object[j] != store->object[k];
-  @ predicate store_holds{L}(struct magazine_store *store, integer count, void *object) =
-  @   \exists integer k; 0 <= k < count && store->object[k] == object;
-  @ predicate store_keeps{K, L}(struct magazine_store *store, integer count) =
-  @   \forall integer k; 0 <= k < count ==> \at(store->object[k], L) == \at(store->object[k], K);
-  @
-  @ // A store outside a magazine.
-  @ predicate store_valid{L}(struct magazine_store *store) =
-  @   store_memory(store, store->capacity) && store->count <= store->capacity &&
-  @   store_none_null(store, store->count) && store_distinct(store, store->count);
-  @
-  @ // A magazine, with the memory that belongs to it.
-  @ predicate magazine_memory{L}(struct magazine *m) =
-  @   \valid(m) && (m->store == \null ? m->capacity == 0 :
-  @   store_memory(m->store, m->capacity) && store_apart_from_magazine(m->store, m) &&
-  @   \separated(m, m->store->object + (0 .. m->capacity - 1)));
-  @ predicate magazine_bounds{L}(struct magazine *m) =
-  @   m->count <= m->capacity <= MAGAZINE_MAX;
-  @ predicate magazine_none_null{L}(struct magazine *m) = store_none_null(m->store, m->count);
-  @ predicate magazine_distinct{L}(struct magazine *m) = store_distinct(m->store, m->count);
-  @ predicate magazine_holds{L}(struct magazine *m, void *object) =
-  @   store_holds(m->store, m->count, object);
-  @ predicate magazine_valid{L}(struct magazine *m) =
-  @   magazine_bounds(m) && magazine_none_null(m) && magazine_distinct(m);
-  @*/
+#include "../../proofs/logic/Magazine.acsl"
 
 /* Bytes of a store of this capacity. */
 /*@ requires bounded: capacity <= MAGAZINE_MAX;
-  @ terminates \true;
-  @ assigns \nothing;
-  @ ensures bytes: \result == sizeof(struct magazine_store) + capacity * sizeof(void *);
-  @*/
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures bytes: \result == sizeof(struct magazine_store) + capacity * sizeof(void *);
+*/
 size_t magazine_store_bytes(uint32_t capacity);
 
 /* An empty store over memory of magazine_store_bytes(capacity). */
-/*@ requires memory: store_memory(store, capacity);
-  @ terminates \true;
-  @ assigns store->next, store->count, store->capacity;
-  @ ensures capacity: store->capacity == capacity;
-  @ ensures empty: store->count == 0;
-  @ ensures unlinked: store->next == \null;
-  @ ensures valid: store_valid(store);
-  @*/
+/*@ requires bounded: capacity <= MAGAZINE_MAX;
+    requires memory: store_memory(store, capacity);
+    terminates always: \true;
+    exits never: \false;
+    assigns store->next, store->count, store->capacity;
+    ensures capacity: store->capacity == capacity;
+    ensures empty: store->count == 0;
+    ensures unlinked: store->next == \null;
+    ensures valid: store_valid(store);
+*/
 void magazine_store_init(struct magazine_store *store, uint32_t capacity);
 
 /* Loads a store (its count objects) into m; NULL leaves m without room. */
 /*@ requires memory: \valid(m);
-  @ requires store: store == \null || store_valid(store);
-  @ requires apart: store == \null || (store_apart_from_magazine(store, m) &&
-  @   \separated(m, store->object + (0 .. store->capacity - 1)));
-  @ terminates \true;
-  @ assigns *m;
-  @ ensures loaded: m->store == store;
-  @ ensures count: m->count == (store == \null ? 0 : store->count);
-  @ ensures capacity: m->capacity == (store == \null ? 0 : store->capacity);
-  @ ensures memory: magazine_memory(m);
-  @ ensures valid: magazine_valid(m);
-  @*/
+    requires store: store == \null || store_valid(store);
+    requires apart: store == \null || (store_apart_from_magazine(store, m) &&
+      \separated(m, store->object + (0 .. store->capacity - 1)));
+    terminates always: \true;
+    exits never: \false;
+    assigns *m;
+    ensures loaded: m->store == store;
+    ensures count: m->count == (store == \null ? 0 : store->count);
+    ensures capacity: m->capacity == (store == \null ? 0 : store->capacity);
+    ensures memory: magazine_memory(m);
+    ensures valid: magazine_valid(m);
+*/
 void magazine_load(struct magazine *m, struct magazine_store *store);
 
 /* Takes m's store out, with its count written; m has no room afterwards. */
 /*@ requires memory: magazine_memory(m);
-  @ requires valid: magazine_valid(m);
-  @ requires capacity: m->store == \null || m->store->capacity == m->capacity;
-  @ terminates \true;
-  @ assigns *m, m->store->count;
-  @ ensures unloaded: \result == \old(m->store);
-  @ ensures no_room: m->store == \null && m->count == 0 && m->capacity == 0;
-  @ ensures count: \result != \null ==> \result->count == \old(m->count);
-  @ ensures store: \result != \null ==> store_valid(\result);
-  @ ensures memory: magazine_memory(m);
-  @ ensures valid: magazine_valid(m);
-  @*/
+    requires valid: magazine_valid(m);
+    requires capacity: m->store == \null || m->store->capacity == m->capacity;
+    terminates always: \true;
+    exits never: \false;
+    assigns *m, m->store->count;
+    ensures unloaded: \result == \old(m->store);
+    ensures no_room: m->store == \null && m->count == 0 && m->capacity == 0;
+    ensures count: \result != \null ==> \result->count == \old(m->count);
+    ensures store: \result != \null ==> store_valid(\result);
+    ensures memory: magazine_memory(m);
+    ensures valid: magazine_valid(m);
+*/
 struct magazine_store *magazine_unload(struct magazine *m);
 
 /* Takes the last object; m->count > 0. */
 /*@ requires memory: magazine_memory(m);
-  @ requires valid: magazine_valid(m);
-  @ requires some: m->count > 0;
-  @ terminates \true;
-  @ assigns m->count;
-  @ ensures one_less: m->count == \old(m->count) - 1;
-  @ ensures last_in: \result == \old(m->store->object[m->count - 1]);
-  @ ensures object: \result != \null;
-  @ ensures handed_out_once: !magazine_holds(m, \result);
-  @ ensures memory: magazine_memory(m);
-  @ ensures valid: magazine_valid(m);
-  @*/
+    requires valid: magazine_valid(m);
+    requires some: m->count > 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->count;
+    ensures one_less: m->count == \old(m->count) - 1;
+    ensures last_in: \result == \old(m->store->object[m->count - 1]);
+    ensures object: \result != \null;
+    ensures handed_out_once: !magazine_holds(m, \result);
+    ensures memory: magazine_memory(m);
+    ensures valid: magazine_valid(m);
+*/
 static inline void *magazine_pop(struct magazine *m)
 {
 	m->count--;
@@ -138,18 +101,19 @@ static inline void *magazine_pop(struct magazine *m)
 
 /* Adds an object that is not in it; m->count < m->capacity. */
 /*@ requires memory: magazine_memory(m);
-  @ requires valid: magazine_valid(m);
-  @ requires room: m->count < m->capacity;
-  @ requires object: object != \null;
-  @ requires not_in_it: !magazine_holds(m, object);
-  @ terminates \true;
-  @ assigns m->count, m->store->object[m->count];
-  @ ensures one_more: m->count == \old(m->count) + 1;
-  @ ensures last_in: m->store->object[m->count - 1] == object;
-  @ ensures kept: store_keeps{Old, Here}(m->store, \old(m->count));
-  @ ensures memory: magazine_memory(m);
-  @ ensures valid: magazine_valid(m);
-  @*/
+    requires valid: magazine_valid(m);
+    requires room: m->count < m->capacity;
+    requires object: object != \null;
+    requires not_in_it: !magazine_holds(m, object);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->count, m->store->object[m->count];
+    ensures one_more: m->count == \old(m->count) + 1;
+    ensures last_in: m->store->object[m->count - 1] == object;
+    ensures kept: store_keeps{Old, Here}(m->store, \old(m->count));
+    ensures memory: magazine_memory(m);
+    ensures valid: magazine_valid(m);
+*/
 static inline void magazine_push(struct magazine *m, void *object)
 {
 	m->store->object[m->count] = object;
@@ -158,44 +122,48 @@ static inline void magazine_push(struct magazine *m, void *object)
 
 /* Exchanges loaded and spare. */
 /*@ requires memory: \valid(a) && \valid(b);
-  @ requires apart: \separated(a, b);
-  @ terminates \true;
-  @ assigns *a, *b;
-  @ ensures stores: a->store == \old(b->store) && b->store == \old(a->store);
-  @ ensures counts: a->count == \old(b->count) && b->count == \old(a->count);
-  @ ensures capacities: a->capacity == \old(b->capacity) && b->capacity == \old(a->capacity);
-  @*/
+    requires apart: \separated(a, b);
+    terminates always: \true;
+    exits never: \false;
+    assigns *a, *b;
+    ensures stores: a->store == \old(b->store) && b->store == \old(a->store);
+    ensures counts: a->count == \old(b->count) && b->count == \old(a->count);
+    ensures capacities: a->capacity == \old(b->capacity) && b->capacity == \old(a->capacity);
+*/
 void magazine_swap(struct magazine *a, struct magazine *b);
 
 /* Puts a store on a list. */
 /*@ requires list: \valid(list);
-  @ requires store: store_head(store);
-  @ requires apart: store_apart_from_list(store, list);
-  @ terminates \true;
-  @ assigns *list, store->next;
-  @ ensures first: *list == store;
-  @ ensures rest: store->next == \old(*list);
-  @*/
+    requires store: store_head(store);
+    requires apart: store_apart_from_list(store, list);
+    terminates always: \true;
+    exits never: \false;
+    assigns *list, store->next;
+    ensures first: *list == store;
+    ensures rest: store->next == \old(*list);
+*/
 void magazine_list_push(struct magazine_store **list, struct magazine_store *store);
 
 /* Takes the first store of a list; NULL: empty. */
 /*@ requires list: \valid(list);
-  @ requires store: *list == \null || (store_head(*list) && store_apart_from_list(*list, list));
-  @ terminates \true;
-  @ assigns *list, (*list)->next;
-  @ ensures first: \result == \old(*list);
-  @ ensures empty: \result == \null ==> *list == \null;
-  @ ensures rest: \result != \null ==> *list == \old((*list)->next);
-  @ ensures unlinked: \result != \null ==> \result->next == \null;
-  @*/
+    requires store: *list == \null || (store_head(*list) && store_apart_from_list(*list, list));
+    terminates always: \true;
+    exits never: \false;
+    assigns *list, (*list)->next;
+    ensures first: \result == \old(*list);
+    ensures empty: \result == \null ==> *list == \null;
+    ensures rest: \result != \null ==> *list == \old((*list)->next);
+    ensures unlinked: \result != \null ==> \result->next == \null;
+*/
 struct magazine_store *magazine_list_pop(struct magazine_store **list);
 
 /* count <= capacity <= MAGAZINE_MAX, no object twice, none NULL. */
 /*@ requires memory: magazine_memory(m);
-  @ terminates \true;
-  @ assigns \nothing;
-  @ ensures exact: \result <==> magazine_valid(m);
-  @*/
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> magazine_valid(m);
+*/
 bool magazine_is_valid(const struct magazine *m);
 
 #endif
