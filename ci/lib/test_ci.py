@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+"""usage: ci/test-ci [--only WORD]
+
+Tests of the commands in ci/ themselves: what must fail does fail, with the status and the message
+that it should have. --only runs the checks whose name has this word in it.
+
+Exit status: 0 all passed, 1 one failed, 2 bad usage."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import textwrap
+import time
+
+import common
+from common import BUILD, ROOT, Failure, Results, environment, main, parser, run, say, setup
+
+COMMANDS = ("setup", "test", "verify", "fuzz", "replay", "corpus", "coverage", "bench", "test-ci")
+# The planted bug that the tests of ci/fuzz, ci/replay and ci/verify use.
+PLANTED = os.environ.get("SLABPOOL_TEST_BUG", "")
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+class Tests:
+    def __init__(self, scratch):
+        self.results = Results("test-ci")
+        self.scratch = scratch
+
+    def ok(self, name, held, text=""):
+        self.results.check(name, bool(held), "" if held else name)
+        say(f"{'ok' if held else 'NOT OK'}: {name}")
+        if not held and text:
+            say(textwrap.indent(text[-3000:], "    "))
+        return held
+
+    def ci(self, *words, env=None, timeout=1200):
+        """Runs a command of ci/. (status, all output)"""
+        return run([os.path.join(ROOT, "ci", words[0]), *words[1:]], env=env, timeout=timeout,
+                   cwd=self.scratch)
+
+    def expect(self, name, status, pattern, *words, env=None):
+        got, text = self.ci(*words, env=env)
+        self.ok(name, got == status and re.search(pattern, text, re.M),
+                f"status {got}, expected {status} and /{pattern}/\n{text}")
+        return text
+
+    def file(self, name, text, mode=0o644):
+        path = os.path.join(self.scratch, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
+        os.chmod(path, mode)
+        return path
+
+
+@check
+def usage(t):
+    for name in COMMANDS:
+        t.expect(f"ci/{name} --help", 0, rf"^usage: ci/{name}\b", name, "--help")
+        words = [name, "count"] if name == "corpus" else [name]
+        t.expect(f"ci/{name} with an unknown option", 2, r"--no-such-option", *words,
+                 "--no-such-option")
+    for words, pattern in ((("fuzz", "--target", "nothing"), "no fuzz target 'nothing'"),
+                           (("fuzz", "--time", "0"), "--time"),
+                           (("fuzz", "--time", "soon"), "--time"),
+                           (("replay", "--target", "nothing"), "no fuzz target 'nothing'"),
+                           (("replay", "/no/such/file"), "cannot read '/no/such/file'"),
+                           (("coverage", "--target", "nothing"), "no fuzz target 'nothing'"),
+                           (("test", "--only", "nothing"), "no step 'nothing'"),
+                           (("verify", "--only", "nothing"), "no part 'nothing'"),
+                           (("corpus",), "COMMAND"),
+                           (("corpus", "add", "--target", "nothing", "x"), "no fuzz target"),
+                           (("corpus", "add", "--target", common.targets()[0], "/no/such/file"),
+                            "cannot read '/no/such/file'"),
+                           (("corpus", "add", "--target", common.targets()[0], "--name", "A b", "x"),
+                            "small letters"),
+                           (("setup", "--only", "nothing"), "no group 'nothing'"),
+                           (("bench", "--operations", "1"), "at least 64"),
+                           (("bench", "--size", "17"), "--size")):
+        t.expect("ci/" + " ".join(words), 2, re.escape(pattern), *words)
+
+
+@check
+def setup_check(t):
+    listed = t.file("packages", "base must libc6-dev a reason\n"
+                                "base must no-such-package-here the reason for it\n"
+                                "fuzz may no-other-package another reason\n"
+                                "matrix must libc6-dev a\nprove must libc6-dev a\n"
+                                "programs must libc6-dev a\ncross must libc6-dev a\n")
+    env = {"SLABPOOL_PACKAGES": listed}
+    t.expect("ci/setup --check reports a missing package with its reason", 1,
+             r"^missing: no-such-package-here \(the reason for it\)", "setup", "--check", env=env)
+    t.expect("ci/setup --check: a missing optional package is told, and is no failure", 0,
+             r"^missing: no-other-package", "setup", "--check", "--only", "fuzz", env=env)
+    t.expect("ci/setup --check says that all is there", 0, "all packages are installed",
+             "setup", "--check", "--only", "matrix", env=env)
+    t.expect("ci/setup without its list", 2, "cannot read the list", "setup", "--check",
+             env={"SLABPOOL_PACKAGES": "/no/such/list"})
+
+
+PROJECT = """
+project('counts')
+tap = find_program('tap.sh')
+test('good', tap, args: ['good'], protocol: 'tap')
+test('bad', tap, args: ['bad'], protocol: 'tap')
+test('crash', tap, args: ['crash'], protocol: 'tap')
+test('short', tap, args: ['short'], protocol: 'tap')
+test('silent', tap, args: ['silent'], protocol: 'tap')
+test('plain', tap, args: ['plain'])
+test('fails', tap, args: ['fails'])
+test('skips', tap, args: ['skips'])
+test('hangs', tap, args: ['hangs'], timeout: 1)
+test('hanging-tap', tap, args: ['hanging-tap'], protocol: 'tap', timeout: 1)
+"""
+SCRIPT = """#!/bin/sh
+case $1 in
+good) echo 'ok 1 - a'; echo 'ok 2 - b # SKIP not here'; echo 'ok 3 - c'; echo 1..3 ;;
+bad) echo 1..2; echo 'not ok 1 - a'; echo 'ok 2 - b'; exit 1 ;;
+crash) echo 1..2; echo 'ok 1 - a'; kill -SEGV $$ ;;
+short) echo 1..3; echo 'ok 1 - a' ;;
+silent) ;;
+plain) echo fine ;;
+fails) exit 1 ;;
+skips) echo no such thing; exit 77 ;;
+hangs) exec sleep 30 ;;
+hanging-tap) echo 'ok 1 - a'; exec sleep 30 ;;
+esac
+"""
+
+
+@check
+def counting(t):
+    """The counts of a project whose tests fail in every way that there is."""
+    top = os.path.join(t.scratch, "counts")
+    t.file("counts/meson.build", PROJECT)
+    t.file("counts/tap.sh", SCRIPT, 0o755)
+    where = os.path.join(top, "build")
+    status, text = run(["meson", "setup", where, top])
+    if not t.ok("a project for counting", status == 0, text):
+        return
+    results = Results("x")
+    common.meson_test(results, "counts", where)
+    step = results.steps[0]
+    # passed: good 2, bad 1, crash 1, short 1, plain 1, hanging-tap 1
+    t.ok("checks that pass are counted one by one", step["passed"] == 7, json.dumps(step, indent=1))
+    t.ok("skips are counted, with their reasons", step["skipped"] == 2 and
+         step["skips"] == ["good: not here", "skips: no such thing"], json.dumps(step, indent=1))
+    want = {"bad", "crash", "short", "silent", "fails", "hangs", "hanging-tap"}
+    got = {name.split(":")[0] for name in step["failures"]}
+    t.ok("each way to fail is counted once", step["failed"] == 7 and got == want,
+         json.dumps(step, indent=1))
+    only = Results("x")
+    common.meson_test(only, "none", where, ["--suite", "no-such-suite"])
+    t.ok("no test at all is a failure", closed(only) == (1, "0 passed, 1 failed"))
+
+
+def closed(results):
+    """The exit status of results and the last line of what they print."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        status = results.close(None, False)
+    return status, out.getvalue().splitlines()[-1]
+
+
+@check
+def closing(t):
+    results = Results("x")
+    t.ok("a run that checked nothing fails", closed(results) == (1, "0 passed, 0 failed"))
+    results.add("a", passed=1, skipped=1, skips=["b: c"])
+    t.ok("a run that passed has status 0", closed(results) == (0, "1 passed, 0 failed, 1 skipped"))
+    results.check("c", False)
+    t.ok("one failure makes status 1", closed(results) == (1, "1 passed, 1 failed, 1 skipped"))
+
+
+@check
+def ci_run(t):
+    """.ci/run counts, goes on after a failure, and its status follows."""
+    env = {"BUILD_DIR": os.path.join(t.scratch, "ci-build")}
+
+    def steps(text):
+        env["SLABPOOL_CI_STEPS"] = t.file("steps", text)
+        status, output = run(["bash", os.path.join(ROOT, ".ci", "run")], env=env)
+        return status, output.strip().splitlines()[-1], output
+
+    status, last, text = steps("step a echo '2 passed, 0 failed, 1 skipped'\nstep b true\n")
+    t.ok(".ci/run sums its steps", (status, last) == (0, "3 passed, 0 failed, 1 skipped"), text)
+    status, last, text = steps("step a sh -c 'echo 2 passed, 1 failed; exit 1'\nstep b true\n")
+    t.ok(".ci/run goes on after a failure", (status, last) == (1, "3 passed, 1 failed"), text)
+    status, last, text = steps("step a sh -c 'echo 2 passed, 0 failed; exit 1'\n")
+    t.ok(".ci/run counts a status that nobody counted", (status, last) ==
+         (1, "2 passed, 1 failed"), text)
+    status, last, text = steps("step a no-such-command\nstep b true\n")
+    t.ok(".ci/run counts a command that is not there", (status, last) ==
+         (1, "1 passed, 1 failed"), text)
+    status, last, text = steps("true\n")
+    t.ok(".ci/run without a check fails", (status, last) == (1, "0 passed, 0 failed"), text)
+    lines = [line for line in text.splitlines() if re.match(r"\d+ passed", line)]
+    t.ok(".ci/run has one line of counts", len(lines) == 1, text)
+    status, text = run(["bash", os.path.join(ROOT, ".ci", "run"), "--no-such-option"])
+    t.ok(".ci/run with an unknown option", status == 2, text)
+
+
+@check
+def replay_fails(t):
+    target = common.targets()[0]
+    t.expect("ci/replay without a corpus fails", 1, "is missing or empty", "replay", "--sanitizer",
+             "plain", "--target", target, "--corpus", os.path.join(t.scratch, "none"))
+    os.makedirs(os.path.join(t.scratch, "empty", target), exist_ok=True)
+    t.expect("ci/replay of an empty corpus fails", 1, "is missing or empty", "replay",
+             "--sanitizer", "plain", "--target", target, "--corpus",
+             os.path.join(t.scratch, "empty"))
+    t.file(f"hollow/{target}/empty-file", "")
+    t.expect("ci/replay of an empty input fails", 1, r"^\d+ passed, 1 failed$", "replay",
+             "--sanitizer", "plain", "--target", target, "--corpus",
+             os.path.join(t.scratch, "hollow"))
+
+
+@check
+def coverage_fails(t):
+    target = common.targets()[0]
+    t.expect("ci/coverage fails above what is covered", 1, r"^\d+ passed, 1 failed$", "coverage",
+             "--min-branches", "100.1", "--min-lines", "0")
+    t.expect("ci/coverage of one target alone is less", 1, r"0 passed, 2 failed", "coverage",
+             "--min-branches", "100.1", "--min-lines", "100.1", "--target", target)
+
+
+def planted_bug():
+    """Name of a planted bug and the target that finds it, from the list of the fuzz targets."""
+    raise NotImplementedError
+
+
+def command_after(text, heading):
+    match = re.search(rf"^{heading}:\n  ci/(.*)$", text, re.M)
+    return match.group(1).split() if match else None
+
+
+@check
+def fuzz_finds(t):
+    """With a planted bug ci/fuzz finds it and tells three commands, which do what they say."""
+    bug, target = planted_bug()
+    status, text = t.ci("fuzz", "--time", "60", "--target", target, "--planted-bug", bug)
+    t.ok("ci/fuzz finds a planted bug", status == 1 and "=== finding in" in text and
+         re.search(r"^0 passed, 1 failed$", text, re.M), text)
+    words = re.search(r"^the input in words:\n((?:  .*\n)+)", text, re.M)
+    t.ok("ci/fuzz tells the input in words", words and "slabpool-trace: status" not in words.group(1)
+         and "(" in words.group(1), text)
+    replay, minimise = command_after(text, "replay"), command_after(text, "minimise")
+    if not t.ok("ci/fuzz tells how to replay and to minimise", replay and minimise, text):
+        return
+    status, output = run([os.path.join(ROOT, "ci", replay[0]), *replay[1:]], cwd=ROOT, timeout=1200)
+    t.ok("the replay command fails as the fuzzer did", status == 1 and
+         re.search(r"passed, [1-9]\d* failed$", output, re.M), output)
+    status, output = run([os.path.join(ROOT, "ci", minimise[0]), *minimise[1:], "--time", "10"],
+                         cwd=ROOT, timeout=1200)
+    t.ok("the minimise command makes it smaller", status == 0 and
+         re.search(r"\.min: \d+ of \d+ bytes$", output, re.M), output)
+    t.expect("ci/verify falls short with a planted bug", 1, r"^fuzz +FELL SHORT", "verify",
+             "--only", "fuzz", "--time", "30", "--planted-bug", bug)
+
+
+@check
+def fuzz_interrupted(t):
+    """Ctrl-C ends ci/fuzz at once, with its fuzzers."""
+    target = common.targets()[0]
+    log = os.path.join(t.scratch, "interrupt.log")
+    with open(log, "wb") as out:
+        process = subprocess.Popen([os.path.join(ROOT, "ci", "fuzz"), "--time", "300", "--target",
+                                    target], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                   env=environment(), start_new_session=True)
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline and process.poll() is None:
+        with open(log) as file:
+            if re.search(r"executions", file.read()):
+                break
+        time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        status = process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        status = None
+        common.stop(process)
+    left = subprocess.run(["pgrep", "-f", rf"^{re.escape(BUILD)}/fuzz/fuzz/fuzz_"], check=False,
+                          capture_output=True, text=True).stdout.split()
+    with open(log) as file:
+        t.ok("Ctrl-C ends ci/fuzz with status 130 and no fuzzer left", status == 130 and not left,
+             f"status {status}, left {left}\n{file.read()}")
+
+
+@check
+def corpus_refuses(t):
+    target = common.targets()[0]
+    name = sorted(os.listdir(os.path.join(common.CORPUS, target)))[0]
+    known = os.path.join(common.CORPUS, target, name)
+    t.expect("ci/corpus minimise refuses an input that passes", 1, "passes: there is nothing",
+             "corpus", "minimise", "--target", target, known)
+    t.expect("ci/corpus add does not take what is known", 1, "not taken", "corpus", "add",
+             "--target", target, known)
+    t.expect("ci/corpus count", 0, rf"^{target} +[1-9]", "corpus", "count")
+
+
+def work():
+    cli = parser(__doc__)
+    cli.add_argument("--only", metavar="WORD", default="")
+    options = cli.parse_args()
+    chosen = [function for function in CHECKS if options.only in function.__name__]
+    if not chosen:
+        raise common.Usage(f"no check has '{options.only}' in its name; there are: "
+                           f"{' '.join(function.__name__ for function in CHECKS)}")
+    setup("base,fuzz")
+    scratch = tempfile.mkdtemp(prefix="slabpool-test-ci-")
+    tests = Tests(scratch)
+    try:
+        for function in chosen:
+            try:
+                function(tests)
+            except Failure as error:
+                tests.ok(f"{function.__name__} could be run", False, str(error))
+    finally:
+        shutil.rmtree(scratch)
+    return tests.results.close(with_table=False)
+
+
+if __name__ == "__main__":
+    main(work)
