@@ -428,7 +428,9 @@ int main(void)
 {
 	const char *folder = getenv("TMPDIR");
 
-	snprintf(path, sizeof(path), "%.60s/slabpool-XXXXXX", folder && strlen(folder) < 60 ? folder : "/tmp");
+	if (!folder || strlen(folder) >= 60)
+		folder = "/tmp";
+	snprintf(path, sizeof(path), "%.60s/slabpool-XXXXXX", folder);
 	int fd = mkstemp(path);
 
 	if (fd < 0)
