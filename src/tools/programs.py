@@ -278,7 +278,8 @@ def environment(directory, extra):
 
 
 def run(program, size, directory, extra=(), timeout=300):
-    """Does the program's work in directory, with extra environment variables.
+    """Does the program's work in directory, with extra environment variables, in whose values %n
+    is the number of the command.
 
     Returns a list: for each command its words, status, stdout and stderr, then the digests of the
     files that it left.
@@ -291,9 +292,10 @@ def run(program, size, directory, extra=(), timeout=300):
         elif command[0] == '!env':
             env[command[1]] = command[2]
         else:
-            done = subprocess.run(command, cwd=directory, env=env, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-                                  timeout=timeout)
+            numbered = {key: value.replace('%n', str(len(result))) for key, value in env.items()}
+            done = subprocess.run(command, cwd=directory, env=numbered, check=False,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=timeout)
             result.append((' '.join(command), done.returncode, done.stdout, done.stderr))
     return result + digests(directory)
 

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Records real programs and makes corpus entries of the recordings.
+
+Each program does a small piece of work under the preload library with SLABPOOL_OPTIONS=record=FILE;
+its longest recording is cut to size by slabpool-trace and becomes corpus/kmalloc/record-PROGRAM.
+A program linked to slabpool (--linked NAME=COMMAND) becomes an entry of every target that has
+operations for what it calls.
+"""
+import argparse
+import glob
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+import programs  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CORPUS = os.path.join(HERE, '..', '..', 'corpus')
+
+
+class Failed(Exception):
+    """Something that was asked for could not be made; the message says what."""
+
+
+def longest(folder):
+    """The recording with most events, by size; zeros of killed processes are cut by the tool."""
+    files = glob.glob(os.path.join(folder, 'r*'))
+    if not files:
+        raise Failed('nothing was recorded: is this libslabpool-preload.so?')
+    return max(files, key=lambda name: (os.path.getsize(name), name))
+
+
+def convert(options, recording, target, name):
+    entry = os.path.join(options.corpus, target, 'record-' + name)
+    os.makedirs(os.path.dirname(entry), exist_ok=True)
+    done = subprocess.run([options.trace, '--from-recording', recording, '--target', target,
+                           '--max-bytes', str(options.bytes), '--output', entry],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f'{name}: slabpool-trace failed: {done.stderr.strip()}')
+    size = os.path.getsize(entry)
+    if not 0 < size <= options.bytes:
+        raise Failed(f'{name}: the entry has {size} bytes')
+    print(f'{os.path.relpath(entry)}: {size} bytes of a recording of '
+          f'{os.path.getsize(recording)}')
+
+
+def record_program(options, program):
+    """Records each command into a file of its own; those that it starts record beside it."""
+    with tempfile.TemporaryDirectory() as top:
+        work, records = os.path.join(top, 'work'), os.path.join(top, 'records')
+        os.mkdir(work)
+        os.mkdir(records)
+        programs.run(program, 'small', work, {
+            'LD_PRELOAD': os.path.abspath(options.library),
+            'SLABPOOL_OPTIONS': f'record={records}/r%n'})
+        convert(options, longest(records), 'kmalloc', program.name)
+
+
+def record_linked(options, name, command):
+    with tempfile.TemporaryDirectory() as records:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              env=dict(os.environ, SLABPOOL_OPTIONS=f'record={records}/r'),
+                              check=False)
+        if done.returncode != 0:
+            raise Failed(f'{name}: exit status {done.returncode}')
+        for target in options.target or ['kmem_cache']:
+            convert(options, longest(records), target, name)
+
+
+def main():
+    names = [p.name for p in programs.PROGRAMS]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--build', default='build', help='build directory (default: build)')
+    parser.add_argument('--library', help='libslabpool-preload.so, if not in the build directory')
+    parser.add_argument('--trace', help='slabpool-trace, if not in the build directory')
+    parser.add_argument('--corpus', default=os.path.normpath(CORPUS))
+    parser.add_argument('--bytes', type=int, default=4096, help='largest entry (default: 4096)')
+    parser.add_argument('--program', action='append', choices=names, help='only this one')
+    parser.add_argument('--linked', action='append', default=[], metavar='NAME=COMMAND',
+                        help='also record a program that is linked to slabpool')
+    parser.add_argument('--target', action='append', help='targets of --linked')
+    options = parser.parse_args()
+    options.library = options.library or f'{options.build}/src/tools/libslabpool-preload.so'
+    options.trace = options.trace or f'{options.build}/src/tools/slabpool-trace'
+    for file in options.library, options.trace:
+        if not os.access(file, os.R_OK):
+            parser.error(f"there is no '{file}': build it first, or say --build")
+    if any('=' not in text for text in options.linked):
+        parser.error('--linked needs NAME=COMMAND')
+    failed = 0
+    work = [(record_program, (p,)) for p in programs.PROGRAMS
+            if p.name in (options.program or names) and (options.program or not options.linked)]
+    work += [(record_linked, (name, shlex.split(command)))
+             for name, command in (text.split('=', 1) for text in options.linked)]
+    for function, arguments in work:
+        try:
+            if function is record_program and not arguments[0].find():
+                raise Failed(f'{arguments[0].name}: {arguments[0].binary} is not installed')
+            function(options, *arguments)
+        except Failed as error:
+            print(f'record_corpus.py: {error}', file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
