@@ -104,7 +104,7 @@ static const char *skip_blanks(const char *line)
 	return line;
 }
 
-/* Reads a decimal number below 2^31 that ends at a blank or the line's end; NULL if there is none. */
+/* Reads a decimal number that ends at a blank or the line's end; NULL if there is none. */
 static const char *read_number(const char *line, unsigned int *value)
 {
 	uint32_t sum = 0;
@@ -170,12 +170,14 @@ int slabpool_tune_line(struct slabpool *pool, const char *line)
 
 static void put_run(struct text *text, const struct check_description *known)
 {
-	static const char *const call[] = {"kmalloc()", "alloc_pages()", "vmalloc()"};
-
 	text_string(text, "page run ");
 	text_pointer(text, known->start);
-	text_string(text, " of ");
-	text_string(text, call[known->state - STATE_RUN_KMALLOC]);
+	if (known->state == STATE_RUN_KMALLOC)
+		text_string(text, " of kmalloc()");
+	else if (known->state == STATE_RUN_PAGES)
+		text_string(text, " of alloc_pages()");
+	else if (known->state == STATE_RUN_VMALLOC)
+		text_string(text, " of vmalloc()");
 }
 
 static void put_slab_object(struct text *text, const struct check_description *known)

@@ -45,8 +45,11 @@ static inline void text_foreign(struct text *text, const char *string, size_t mo
 {
 	size_t i;
 
-	for (i = 0; i < most && string[i]; i++)
-		text_char(text, (unsigned char)string[i] < ' ' || string[i] == 127 ? '?' : string[i]);
+	for (i = 0; i < most && string[i]; i++) {
+		bool control = (unsigned char)string[i] < ' ' || string[i] == 127;
+
+		text_char(text, control ? '?' : string[i]);
+	}
 }
 
 static inline void text_quoted(struct text *text, const char *string, size_t most)

@@ -5,8 +5,8 @@
  *	memory                        used              bytes
  *	| piece | piece |   piece     |  never given out |
  *
- * reserve() cuts the next piece off, aligned; unreserve() takes the last piece back and leaves
- * others where they are. A piece is zeroed when it is cut and again when its contents are dropped,
+ * reserve() cuts the next piece off, aligned; unreserve() takes the last piece back, leaves others
+ * where they are, and takes all back when none is left. A piece is zeroed when it is cut and again when its contents are dropped,
  * so what is committed for the first time reads as zero, whatever the buffer held. Nothing more is
  * asked of it: all of the buffer is always readable and writable.
  *
@@ -32,6 +32,7 @@ static void *buffer_reserve(void *context, size_t bytes, size_t align)
 		return NULL;
 	piece = buffer->memory + buffer->used + pad;
 	buffer->used += pad + bytes;
+	buffer->pieces++;
 	memset(piece, 0, bytes);
 	return piece;
 }
@@ -43,6 +44,9 @@ static void buffer_unreserve(void *context, void *address, size_t bytes)
 
 	if (piece + bytes == buffer->memory + buffer->used)
 		buffer->used = (size_t)(piece - buffer->memory);
+	buffer->pieces--;
+	if (buffer->pieces == 0)
+		buffer->used = 0;
 }
 
 static int buffer_commit(void *context, void *address, size_t bytes, bool in)
@@ -121,6 +125,7 @@ void slabpool_platform_buffer(struct slabpool_platform *platform, struct slabpoo
 	state->memory = (unsigned char *)memory;
 	state->bytes = bytes;
 	state->used = 0;
+	state->pieces = 0;
 	*platform = standard;
 	platform->context = state;
 }

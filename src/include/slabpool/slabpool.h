@@ -112,7 +112,8 @@ SLABPOOL_API void slabpool_bare_output(void (*line)(const char *text), void (*fa
 struct slabpool_buffer {
 	unsigned char *memory;
 	size_t bytes;
-	size_t used;
+	size_t used;    /**< from the start; what lies behind was never given out or is back */
+	size_t pieces;  /**< reservations that were not given back */
 };
 SLABPOOL_API void slabpool_platform_buffer(struct slabpool_platform *platform,
 					   struct slabpool_buffer *state, void *memory, size_t bytes);

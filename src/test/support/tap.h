@@ -66,15 +66,20 @@ static TAP_UNUSED TAP_PRINTF(1, 2) void diag(const char *format, ...)
 	va_end(args);
 }
 
-static TAP_UNUSED void tap_line(bool held, const char *file, int line, const char *directive,
-				const char *format, va_list args)
+/* A description is one line without '#', which would start a directive. */
+static TAP_UNUSED TAP_PRINTF(4, 0) void tap_line(bool held, const char *file, int line,
+						 const char *format, va_list args)
 {
+	char text[400], *c;
+
+	vsnprintf(text, sizeof(text), format, args);
+	for (c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == '#')
+			*c = '?';
 	pthread_mutex_lock(&tap.mutex);
 	tap.run++;
 	tap.failed += !held;
-	printf("%sok %u - ", held ? "" : "not ", tap.run);
-	vprintf(format, args);
-	printf("%s\n", directive);
+	printf("%sok %u - %s\n", held ? "" : "not ", tap.run, text);
 	if (!held)
 		printf("#   failed at %s:%d\n", file, line);
 	fflush(stdout);
@@ -87,7 +92,7 @@ static TAP_UNUSED TAP_PRINTF(4, 5) bool tap_ok(bool held, const char *file, int 
 	va_list args;
 
 	va_start(args, format);
-	tap_line(held, file, line, "", format, args);
+	tap_line(held, file, line, format, args);
 	va_end(args);
 	return held;
 }
@@ -98,7 +103,7 @@ static TAP_UNUSED TAP_PRINTF(5, 6) bool tap_int(intmax_t got, intmax_t want, con
 	va_list args;
 
 	va_start(args, format);
-	tap_line(got == want, file, line, "", format, args);
+	tap_line(got == want, file, line, format, args);
 	va_end(args);
 	if (got != want)
 		diag("  got %" PRIdMAX ", expected %" PRIdMAX, got, want);
@@ -111,7 +116,7 @@ static TAP_UNUSED TAP_PRINTF(5, 6) bool tap_uint(uintmax_t got, uintmax_t want, 
 	va_list args;
 
 	va_start(args, format);
-	tap_line(got == want, file, line, "", format, args);
+	tap_line(got == want, file, line, format, args);
 	va_end(args);
 	if (got != want)
 		diag("  got %" PRIuMAX " (0x%" PRIxMAX "), expected %" PRIuMAX " (0x%" PRIxMAX ")",
@@ -125,7 +130,7 @@ static TAP_UNUSED TAP_PRINTF(5, 6) bool tap_ptr(const void *got, const void *wan
 	va_list args;
 
 	va_start(args, format);
-	tap_line(got == want, file, line, "", format, args);
+	tap_line(got == want, file, line, format, args);
 	va_end(args);
 	if (got != want)
 		diag("  got %p, expected %p", (void *)(uintptr_t)got, (void *)(uintptr_t)want);
@@ -140,7 +145,7 @@ static TAP_UNUSED TAP_PRINTF(5, 6) bool tap_str(const char *got, const char *wan
 	va_list args;
 
 	va_start(args, format);
-	tap_line(held, file, line, "", format, args);
+	tap_line(held, file, line, format, args);
 	va_end(args);
 	if (!held) {
 		diag("  got      '%s'", got ? got : "(null)");
