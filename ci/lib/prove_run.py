@@ -207,6 +207,7 @@ class Report:
     def __init__(self, job):
         self.total, self.valid, self.provers, self.failed = {}, {}, {}, {}
         data = load(job.out("goals.json")) or {}
+        self.lemmas = {}  # name: proved
         sections = dict(data.get("wp:functions") or {})
         for part in (data.get("wp:axiomatics") or {}).values():
             sections.setdefault("lemmas", {}).update(part)
@@ -218,6 +219,8 @@ class Report:
                 total, valid = main.get("total", 0), main.get("valid", 0)
                 self.total[name] = self.total.get(name, 0) + total
                 self.valid[name] = self.valid.get(name, 0) + valid
+                if name == "lemmas":
+                    self.lemmas[goal.replace("lemma_", "", 1)] = 0 < total == valid
                 if valid < total:
                     self.failed.setdefault(name, []).append(goal)
                 for prover, stats in result.items():

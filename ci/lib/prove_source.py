@@ -2,6 +2,7 @@
 """What ci/prove reads in the sources and in the unit that Frama-C prints: functions, contracts,
 loops, words that proofs must not contain, and the tables of proofs/SOUNDNESS.md."""
 
+import functools
 import os
 import re
 
@@ -284,6 +285,7 @@ def scan_tree():
     return problems
 
 
+@functools.lru_cache(maxsize=None)
 def stand_ins():
     """{name: line} of the functions of compiler.h that only the prover sees."""
     seq = tokens(read(COMPILER_H))
@@ -305,7 +307,9 @@ def stand_ins():
     return found
 
 
+@functools.lru_cache(maxsize=None)
 def outline(path):
+    """The functions of a file as it stands, whatever the preprocessor makes of it."""
     return Outline(tokens(read(path)))
 
 

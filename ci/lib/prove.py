@@ -1,0 +1,584 @@
+# SPDX-License-Identifier: MIT
+"""usage: ci/prove [options]
+
+Proves the files that proofs/files.json lists with Frama-C's WP, z3 and cvc4, on a 64-bit and a
+32-bit machine, and checks that the rest of src/core parses with its contracts. Prints a table
+for each function. Fails if a goal is not proved; a function of a proved file has no contract, no
+assigns clause or no proof; a loop has no variant; an annotation assumes something (axiom, admit);
+a contract is taken on trust that proofs/SOUNDNESS.md does not list; code asks for __FRAMAC__
+outside compiler.h; or a function lost goals since proofs/results.csv was written.
+
+Exit status: 0 all is proved, 1 something is not, 2 bad usage or a missing tool, 130 interrupted."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import tempfile
+
+import prove_source as source
+from common import (Failure, ROOT, Results, Usage, clock, cores, main, parser, positive, say,
+                    table)
+from prove_run import MACHDEPS, NO_GOALS, Job, Report, Scratch, run_jobs, versions
+
+FILES, RESULTS = "proofs/files.json", "proofs/results.csv"
+COLUMNS = ["file", "function", "state"] + [f"{what} {m}" for m in MACHDEPS
+                                           for what in ("goals", "proved")]
+# What a file may change in its run. Anything that could weaken a verdict is not among them.
+FREE_OPTIONS = ("-wp-timeout", "-wp-steps", "-wp-fct-timeout", "-wp-split", "-wp-split-depth",
+                "-wp-prover", "-wp-auto", "-wp-auto-depth", "-wp-auto-width",
+                "-wp-bound-forall-unfolding", "-wp-extensional", "-wp-prenex", "-wp-no-let",
+                "-wp-max-split", "-wp-unfold-assigns")
+
+
+def arguments():
+    cli = parser(__doc__)
+    cli.add_argument("--smoke", action="store_true",
+                     help="instead of proving, look for contradictions: smoke tests of every "
+                          "contract, loop and branch; fails if one is proved")
+    cli.add_argument("--all", action="store_true", help="prove, then smoke tests")
+    cli.add_argument("--file", action="append", metavar="F",
+                     help="only this file: slab, slab.c or src/core/slab.c (repeatable)")
+    cli.add_argument("--fct", action="append", metavar="NAME",
+                     help="only this function (repeatable; with commas)")
+    cli.add_argument("--machdep", action="append", choices=MACHDEPS,
+                     help="only this machine (default: both; smoke tests: the first)")
+    cli.add_argument("--jobs", type=positive, default=cores(), metavar="N",
+                     help="Frama-C processes at the same time (default: one a core)")
+    cli.add_argument("--time-limit", type=positive, metavar="S",
+                     help="seconds a prover may take for a goal (default 30; smoke tests 1)")
+    cli.add_argument("--cache", action="store_true",
+                     help="keep provers' answers for the next run (developers' loop: no verdict)")
+    cli.add_argument("--update", action="store_true", help=f"write {RESULTS}")
+    cli.add_argument("--json", metavar="OUT", help="write counts and results to OUT")
+    cli.add_argument("--report", metavar="DIR", help="write prove.txt and prove.json into DIR")
+    cli.add_argument("--list", action="store_true",
+                     help="print the files, functions and trusted contracts, and stop")
+    options = cli.parse_args()
+    if options.update and (options.file or options.fct or options.machdep or options.cache
+                           or options.smoke):
+        raise Usage("--update records a whole run: use it without --file, --fct, --machdep, "
+                    "--cache and --smoke")
+    if options.smoke and options.all:
+        raise Usage("--smoke is part of --all: give one of them")
+    options.fct = [name for text in options.fct or [] for name in text.split(",") if name]
+    return options
+
+
+class Gate:
+    """The state of a run: what is to be proved, and what was found wrong."""
+
+    def __init__(self, options, scratch):
+        self.options, self.scratch = options, scratch
+        self.results = Results("prove")
+        self.problems = []
+        self.failed_checks = 0
+        self.notes = []
+        self.settings = self.read_settings()
+        self.soundness = source.Soundness()
+        core = [path for path in source.walk("src/core") if path.endswith(".c")]
+        self.proved = list(self.settings)
+        self.parsed = [path for path in core if path not in self.settings]
+        self.machdeps = options.machdep or list(MACHDEPS)
+        self.units = {}     # (file, machdep): Unit
+        self.duty = {}      # (file, machdep): names that this file's run has to prove
+        self.reports = {}   # (file, machdep): Report
+        self.used_trust = {}
+        self.chosen = self.choose()
+
+    def read_settings(self):
+        try:
+            settings = json.loads(source.read(FILES))["proved"]
+        except (OSError, ValueError, KeyError) as error:
+            raise Failure(f"{FILES} cannot be read: {error}") from error
+        for path, more in settings.items():
+            for option in more.get("options", []):
+                if option.startswith("-") and option.split("=")[0] not in FREE_OPTIONS:
+                    raise Failure(f"{FILES}: option '{option}' of {path} is not one of: "
+                                  + " ".join(FREE_OPTIONS))
+        return settings
+
+    def choose(self):
+        if not self.options.file:
+            return self.proved + self.parsed
+        chosen = []
+        for name in self.options.file:
+            fits = [path for path in self.proved + self.parsed
+                    if name in (path, os.path.basename(path), os.path.basename(path)[:-2])]
+            if not fits:
+                raise Usage(f"no file '{name}' to prove; there are: " + " ".join(
+                    os.path.basename(path)[:-2] for path in self.proved + self.parsed))
+            chosen += fits
+        return chosen
+
+    def whole(self):
+        return not (self.options.file or self.options.fct)
+
+    def problem(self, text, counted=False):
+        """Notes a failed check. counted: the goals behind it are in the counts already."""
+        if text not in self.problems:
+            self.problems.append(text)
+            self.failed_checks += not counted
+
+    def chosen_proved(self):
+        return [path for path in self.proved if path in self.chosen]
+
+    # Sources ------------------------------------------------------------------------------------
+
+    def check_tree(self):
+        for path, line, text in source.scan_tree():
+            self.problem(f"{path}:{line}: {text}")
+        for text in self.soundness.problems():
+            self.problem(text)
+
+    def parse(self):
+        """Every unit through Frama-C's front end; proved files always, as others lean on them."""
+        for path in list(self.proved):
+            if not os.path.exists(os.path.join(ROOT, path)):
+                self.problem(f"{path}: listed in {FILES}, but there is no such file")
+                self.proved.remove(path)
+        jobs = [Job(self.scratch, "parse", path, machdep, []) for machdep in self.machdeps
+                for path in self.proved + [p for p in self.parsed if p in self.chosen]]
+        run_jobs(jobs, self.options.jobs, quiet=True)
+        for job in jobs:
+            if job.status or not os.path.exists(job.out("unit.c")):
+                self.problem(f"{job.file}: Frama-C cannot read it ({job.machdep}):\n"
+                             + re.sub(r"^", "      ", job.message(), flags=re.M))
+                continue
+            with open(job.out("unit.c"), errors="replace") as file:
+                self.units[job.file, job.machdep] = source.Unit(file.read())
+
+    def assign_duties(self):
+        """Which run proves a function that stands in a header: the file of the same stem, else
+        the first proved file that uses it. An unused one is nobody's."""
+        taken = {}
+        for path, machdep in self.units:
+            if path not in self.proved:
+                continue
+            unit = self.units[path, machdep]
+            own = source.outline(path).defined
+            own.update(source.outline(path[:-2] + ".h").defined
+                       if os.path.exists(os.path.join(ROOT, path[:-2] + ".h")) else {})
+            for name in own:
+                if name not in unit.functions or not unit.functions[name].defined:
+                    self.problem(f"{path}: {name} is hidden from the prover by the preprocessor")
+            mine = {f.name for f in unit.defined() if f.name in own}
+            todo = list(mine)
+            while todo:  # and what these use, as long as nobody else proves it
+                for name in unit.functions[todo.pop()].uses:
+                    other = unit.functions.get(name)
+                    if other and other.defined and name not in mine \
+                            and taken.setdefault((machdep, name), path) == path \
+                            and not self.home_elsewhere(name, path):
+                        mine.add(name)
+                        todo.append(name)
+            self.duty[path, machdep] = mine
+
+    def home_elsewhere(self, name, path):
+        for other in self.proved:
+            header = other[:-2] + ".h"
+            if other != path and os.path.exists(os.path.join(ROOT, header)) \
+                    and name in source.outline(header).defined:
+                return True
+        return False
+
+    def check_contracts(self):
+        for (path, machdep), unit in self.units.items():
+            for text in unit.forbidden:
+                self.problem(f"{path}: an assumption reaches this file: {text}")
+            for name in unit.recursive:
+                if name not in self.soundness.recursive:
+                    self.problem(f"the definition of {name} mentions itself: list it under "
+                                 f"'Recursive definitions' in {source.SOUNDNESS}, with the reason "
+                                 "why it ends")
+            if path in self.proved and path in self.chosen:
+                for name in sorted(self.duty[path, machdep]):
+                    for text in unit.functions[name].problems():
+                        self.problem(f"{path}: {name} {text}")
+                self.check_trust(path, machdep, unit)
+        if self.whole():
+            self.check_bodiless()
+
+    def check_trust(self, path, machdep, unit):
+        """What the proof of a file leans on without proving it here."""
+        standing_in = source.stand_ins()
+        for name in sorted(self.duty[path, machdep]):
+            if name in standing_in:
+                self.lean_on(path, name, "which the compiler never sees (compiler.h)")
+            for used in unit.functions[name].uses:
+                call, used = used.startswith("call "), used.replace("call ", "")
+                other = unit.functions.get(used)
+                if other is None and call and re.match(r"[a-z_]\w*$", used):
+                    self.lean_on(path, used, "which Frama-C's libc specifies")
+                elif other and not other.defined and used not in self.duty[path, machdep]:
+                    self.check_shared(path, machdep, other)
+
+    def lean_on(self, path, name, why):
+        if name in self.soundness.trusted:
+            self.used_trust.setdefault(name, path)
+        else:
+            self.problem(f"{path}: relies on {name}, {why}: list it under 'Trusted contracts' in "
+                         + source.SOUNDNESS)
+
+    def check_shared(self, path, machdep, function):
+        """A function without a body here: proved with this contract elsewhere, or trusted."""
+        name = function.name
+        for other in self.proved:
+            unit = self.units.get((other, machdep))
+            if unit and name in self.duty[other, machdep]:
+                if unit.functions[name].contract != function.contract:
+                    self.problem(f"{path}: uses {name} with another contract than the one that is "
+                                 f"proved in {other}")
+                return
+        if name not in self.soundness.trusted:
+            self.problem(f"{path}: relies on {name}, which has a contract but no proof: prove it, "
+                         f"or list it under 'Trusted contracts' in {source.SOUNDNESS}")
+        elif not function.contract:
+            self.problem(f"{path}: relies on {name}, which has neither body nor contract")
+        else:
+            self.used_trust.setdefault(name, path)
+
+    def check_bodiless(self):
+        """Contracts that no code stands behind, in any unit; rows of the table that are stale."""
+        bodies = set()
+        for path in source.walk("src"):
+            if path.endswith(".c") or path != source.COMPILER_H:
+                bodies.update(source.outline(path).defined)
+        for (path, _), unit in self.units.items():
+            for function in unit.functions.values():
+                if function.name and function.contract and not function.defined \
+                        and function.name not in bodies:
+                    if function.name not in self.soundness.trusted:
+                        self.problem(f"{path}: {function.name} has a contract and no body: list it "
+                                     f"under 'Trusted contracts' in {source.SOUNDNESS}")
+                    else:
+                        self.used_trust.setdefault(function.name, path)
+        for name in self.soundness.trusted:
+            if name not in self.used_trust:
+                self.problem(f"{source.SOUNDNESS}: no proof relies on the trusted contract '{name}'"
+                             " any more: take the row out")
+
+    # Proofs -------------------------------------------------------------------------------------
+
+    def targets(self, path, machdep):
+        mine = self.duty.get((path, machdep), set())
+        return sorted(name for name in mine
+                      if not self.options.fct or name in self.options.fct)
+
+    def proof_options(self, path, machdep):
+        unit, wanted = self.units[path, machdep], self.targets(path, machdep)
+        options = list(self.settings[path].get("options", []))
+        prover = "cvc4,z3"
+        scripts = os.path.join(ROOT, "proofs", "scripts", os.path.basename(path)[:-2])
+        if os.path.isdir(scripts):
+            prover = "tip," + prover
+        # Two provers race for each goal, so each process gets two at least.
+        options = ["-wp-prover", prover, "-wp-par", str(max(2, cores() // self.options.jobs)),
+                   "-wp-timeout", str(self.options.time_limit or 30), *options]
+        if self.options.cache:
+            where = os.path.join(tempfile.gettempdir(), f"slabpool-prove-cache-{os.getuid()}")
+            os.makedirs(where, mode=0o700, exist_ok=True)
+            options += ["-wp-cache", "update", "-wp-cache-dir", where]
+        else:
+            options += ["-wp-cache", "none"]
+        return options + self.selection(unit, wanted)
+
+    def selection(self, unit, wanted):
+        if self.options.fct:
+            return ["-wp-fct", ",".join(wanted)]
+        rest = sorted(f.name for f in unit.defined() if f.name not in wanted)
+        return ["-wp-skip-fct", ",".join(rest)] if rest else []
+
+    def jobs(self, kind, machdeps):
+        found = []
+        for machdep in machdeps:
+            for path in self.chosen_proved():
+                if (path, machdep) not in self.units or not self.targets(path, machdep):
+                    continue
+                if kind == "prove":
+                    options = self.proof_options(path, machdep)
+                else:
+                    options = ["-wp-prover", "z3", "-wp-cache", "none", NO_GOALS,
+                               "-wp-par", str(max(1, cores() // self.options.jobs)),
+                               "-wp-smoke-tests", "-wp-smoke-timeout",
+                               str(self.options.time_limit or 1),
+                               *self.selection(self.units[path, machdep],
+                                               self.targets(path, machdep))]
+                found.append(Job(self.scratch, kind, path, machdep, options))
+        # The longest first, so that no core idles at the end.
+        found.sort(key=lambda job: -os.path.getsize(os.path.join(ROOT, job.file)))
+        for job in found:
+            scripts = os.path.join(ROOT, "proofs", "scripts", job.name)
+            if kind == "prove" and os.path.isdir(scripts):
+                shutil.copytree(scripts, os.path.join(job.where + "-scripts", "wp", "script"))
+                job.options += ["-wp-session", os.path.join(job.where + "-scripts", "wp")]
+        return found
+
+    def gave_up(self, job):
+        self.problem(f"{job.file}: Frama-C gave up ({job.machdep}):\n"
+                     + re.sub(r"^", "      ", job.message(), flags=re.M))
+        self.results.add(job.title(), seconds=job.seconds, note="Frama-C gave up")
+
+    def prove(self):
+        jobs = self.jobs("prove", self.machdeps)
+        if not jobs:
+            self.problem("nothing was proved: no function fits")
+            return
+        run_jobs(jobs, self.options.jobs)
+        for job in jobs:
+            key = job.file, job.machdep
+            if job.status or not os.path.exists(job.out("goals.json")):
+                self.gave_up(job)
+                continue
+            self.reports[key] = report = Report(job)
+            self.judge(job, report)
+        if self.options.fct:
+            seen = {name for key in self.duty for name in self.duty[key]}
+            for name in self.options.fct:
+                if name not in seen:
+                    self.problem(f"no function '{name}' in " + " ".join(self.chosen_proved()))
+
+    def judge(self, job, report):
+        key = job.file, job.machdep
+        passed = failed = 0
+        for name in self.targets(*key):
+            rows = [row for row in report.rows if row["function"] == name]
+            if not rows and not report.total.get(name):
+                self.problem(f"{job.file}: {name} was not proved ({job.machdep}): WP made no goal")
+            loose = report.unproved(name)
+            goals = report.failed.get(name, [])
+            for text in loose or [f"goal {goal}" for goal in goals]:
+                self.problem(f"{name} is not proved ({job.machdep}): {text}", counted=True)
+            if goals and loose:
+                self.notes.append(f"goals of {name} that failed on {job.machdep}: "
+                                  + " ".join(goals))
+            passed += report.valid.get(name, 0)
+            failed += report.total.get(name, 0) - report.valid.get(name, 0)
+            failed += 1 if loose and not goals else 0
+        if not self.options.fct:
+            for name in self.units[key].lemmas:
+                if not report.lemmas.get(name):
+                    self.problem(f"{job.file}: lemma {name} is not proved ({job.machdep})",
+                                 counted=name in report.lemmas)
+            passed += report.valid.get("lemmas", 0)
+            failed += report.total.get("lemmas", 0) - report.valid.get("lemmas", 0)
+        for path, line, text in report.warnings:
+            if not any(fits in (job.file, "*") and part in text
+                       for fits, part in self.soundness.warnings):
+                self.problem(f"{os.path.relpath(os.path.join(ROOT, path), ROOT)}:{line}: Frama-C "
+                             f"warns: {text} (mend it, or list it under 'Accepted warnings' in "
+                             f"{source.SOUNDNESS})")
+        self.results.add(job.title(), passed, failed, seconds=job.seconds)
+
+    def smoke(self):
+        jobs = self.jobs("smoke", self.options.machdep or self.machdeps[:1])
+        run_jobs(jobs, self.options.jobs)
+        if not jobs:
+            self.problem("no smoke test was run: no function fits")
+        for job in jobs:
+            if job.status or not os.path.exists(job.out("goals.json")):
+                self.gave_up(job)
+                continue
+            report = Report(job)
+            for name in sorted(report.failed):
+                for goal in report.failed[name]:
+                    self.problem(f"{job.file}: smoke test {goal} in {name} was proved: its "
+                                 "contract, loop invariants or assertions contradict each other, "
+                                 "or code is dead", counted=True)
+            for name in self.targets(job.file, job.machdep):
+                if not report.total.get(name):
+                    self.problem(f"{job.file}: no smoke test of {name} was run")
+            total, valid = sum(report.total.values()), sum(report.valid.values())
+            self.results.add(job.title(), valid, total - valid, seconds=job.seconds)
+
+    # Results ------------------------------------------------------------------------------------
+
+    def function_rows(self):
+        """Rows of the results file: what is proved, and what has a contract to be proved."""
+        found = []
+        for path in self.proved:
+            names = sorted(set().union(*(self.duty.get((path, m), set()) for m in self.machdeps)))
+            if any(self.reports[path, m].total.get("lemmas") for m in self.machdeps
+                   if (path, m) in self.reports):
+                names.append("lemmas")
+            for name in names:
+                row = {"file": path, "function": name, "state": "proved"}
+                for machdep in self.machdeps:
+                    report = self.reports.get((path, machdep))
+                    total = report.total.get(name, 0) if report else 0
+                    valid = report.valid.get(name, 0) if report else 0
+                    row[f"goals {machdep}"], row[f"proved {machdep}"] = total, valid
+                    if not report or valid < total or report.unproved(name):
+                        row["state"] = "open"
+                found.append(row)
+        for path in self.parsed:
+            unit = self.units.get((path, self.machdeps[0]))
+            for name in sorted(source.outline(path).defined):
+                contract = unit and name in unit.functions and unit.functions[name].contract
+                found.append({"file": path, "function": name,
+                              "state": "contract" if contract else "none"})
+        return found
+
+    def compare(self):
+        """What proofs/results.csv has and this run has not."""
+        path = os.path.join(ROOT, RESULTS)
+        rows = {(row["file"], row["function"]): row for row in self.function_rows()}
+        if self.options.update:
+            if self.problems:
+                self.notes.append(f"{RESULTS} was written although not all is well")
+            with open(path, "w", newline="") as file:
+                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", restval="")
+                writer.writeheader()
+                writer.writerows(rows.values())
+            return
+        if not os.path.exists(path):
+            self.problem(f"there is no {RESULTS}: make it with ci/prove --update")
+            return
+        with open(path, newline="") as file:
+            recorded = {(row["file"], row["function"]): row for row in csv.DictReader(file)}
+        for key, old in recorded.items():
+            self.compare_row(key, old, rows.get(key))
+        fresh = [key for key in rows if key not in recorded]
+        if fresh:
+            self.notes.append(f"{len(fresh)} functions are not yet in {RESULTS} (ci/prove --update)")
+
+    def compare_row(self, key, old, new):
+        path, name = key
+        if path not in self.chosen or not any(p == path for p, _ in self.units):
+            return
+        if new is None:
+            if old["state"] == "proved":
+                self.notes.append(f"{path}: {name} is in {RESULTS}, but not in the source")
+            return
+        if old["state"] == "contract" and new["state"] == "none":
+            self.problem(f"{path}: {name} had a contract and has none now ({RESULTS})")
+        for machdep in self.machdeps:
+            if old["state"] != "proved" or (path, machdep) not in self.reports:
+                continue
+            before = int(old[f"goals {machdep}"] or 0)
+            now = new.get(f"goals {machdep}") or 0
+            if now < before:
+                self.problem(f"{path}: {name} lost goals on {machdep}: {before} on record, {now} "
+                             "now; if its contract became weaker on purpose: ci/prove --update")
+
+    def table(self):
+        head = ["function"] + [text for m in self.machdeps for text in (m[4:], "slowest")] \
+            + ["provers"]
+        blocks = []
+        for path in self.chosen_proved():
+            names = sorted(set().union(*(self.targets(path, m) for m in self.machdeps)))
+            rows = []
+            for name in names + ["lemmas"]:
+                cells, provers = [name], {}
+                for machdep in self.machdeps:
+                    report = self.reports.get((path, machdep))
+                    if report is None:
+                        cells += ["-", "-"]
+                        continue
+                    total, valid = report.total.get(name, 0), report.valid.get(name, 0)
+                    mark = " OPEN" if valid < total or report.unproved(name) else ""
+                    cells += [f"{valid}/{total}{mark}", report.times.get(name, "")]
+                    for prover, count in report.provers.get(name, {}).items():
+                        provers[prover] = provers.get(prover, 0) + count
+                if name != "lemmas" or provers:
+                    cells.append(" ".join(f"{p} {n}" for p, n in sorted(provers.items())))
+                    rows.append(cells)
+            if rows:
+                blocks.append(path + "\n" + table(head, rows, "l" + "rr" * len(self.machdeps) + "l"))
+        for path in [p for p in self.parsed if p in self.chosen]:
+            unit = self.units.get((path, self.machdeps[0]))
+            if unit:
+                names = list(source.outline(path).defined)
+                some = [n for n in names if n in unit.functions and unit.functions[n].contract]
+                blocks.append(f"{path}: parses; {len(some)} of {len(names)} functions have a "
+                              "contract, not proved yet")
+        return "\n\n".join(blocks)
+
+    def listing(self):
+        lines = []
+        for path in self.proved:
+            lines.append(f"{path} (proved)")
+            lines += [f"  {name}" for name in self.targets(path, self.machdeps[0])]
+        lines += [f"{path} (parsed)" for path in self.parsed]
+        lines.append(f"trusted contracts ({source.SOUNDNESS})")
+        lines += [f"  {name} in {path}" for name, (path, _, _) in self.soundness.trusted.items()]
+        return "\n".join(lines)
+
+    def as_dict(self, found):
+        data = self.results.as_dict()
+        data["problems"], data["notes"], data["versions"] = self.problems, self.notes, found
+        data["functions"] = self.function_rows()
+        return data
+
+
+def work_in(where, options):
+    found = versions()
+    gate = Gate(options, Scratch(where))
+    if not options.list:
+        say("tools: " + ", ".join(f"{name} {version}" for name, version in found.items()))
+    gate.check_tree()
+    gate.parse()
+    gate.assign_duties()
+    if options.list:
+        say(gate.listing())
+        return 0
+    gate.check_contracts()
+    gate.results.add("sources", passed=len(gate.units), failed=gate.failed_checks,
+                     note="units parsed; checks failed")
+    if gate.failed_checks:
+        say(f"sources: {gate.failed_checks} problems (listed at the end); the proofs go on")
+    early = gate.failed_checks
+    if not options.smoke and gate.chosen_proved():
+        gate.prove()
+    if (options.smoke or options.all) and gate.chosen_proved():
+        gate.smoke()
+    if not options.smoke and not options.fct:
+        gate.compare()
+    if gate.failed_checks > early:
+        gate.results.add("results", failed=gate.failed_checks - early)
+    return conclude(gate, options, found)
+
+
+def conclude(gate, options, found):
+    lines = []
+    if gate.chosen_proved() and not options.smoke:
+        lines += [gate.table(), ""]
+    lines.append(gate.results.table())
+    if gate.used_trust:
+        lines.append(f"\nrelied on without proof, and listed: {' '.join(sorted(gate.used_trust))}")
+    lines += ["note: " + note for note in gate.notes]
+    if options.cache:
+        lines.append("note: with --cache, answers may be old: no verdict")
+    if not gate.whole() or options.machdep:
+        lines.append("note: a part only")
+    if gate.problems:
+        lines.append(f"\n{len(gate.problems)} problems:")
+        lines += ["  " + text for text in gate.problems]
+    data = gate.as_dict(found)
+    lines.append(f"\n{clock(data['seconds'])} for ci/prove")
+    lines.append(f"{data['passed']} passed, {data['failed']} failed")
+    text = "\n".join(lines)
+    say(text)
+    outputs = [(options.json, None)] + ([(os.path.join(options.report, "prove.json"),
+                                          os.path.join(options.report, "prove.txt"))]
+                                        if options.report else [])
+    for data_path, text_path in outputs:
+        if data_path:
+            os.makedirs(os.path.dirname(os.path.abspath(data_path)), exist_ok=True)
+            with open(data_path, "w") as file:
+                json.dump(data, file, indent=1)
+        if text_path:
+            with open(text_path, "w") as file:
+                file.write(text + "\n")
+    return 1 if gate.problems or data["failed"] or not data["passed"] else 0
+
+
+def work():
+    options = arguments()
+    with tempfile.TemporaryDirectory(prefix="slabpool-prove-") as where:
+        return work_in(where, options)
+
+
+if __name__ == "__main__":
+    main(work)
