@@ -57,8 +57,8 @@ def command_name():
 def parser(doc):
     """An ArgumentParser whose usage and --help are a module's doc string."""
     usage, text = doc.split("\n\n", 1)
-    return argparse.ArgumentParser(prog=command_name(), usage=usage.replace("usage: ", "", 1), description=text,
-                                   allow_abbrev=False,
+    return argparse.ArgumentParser(prog=command_name(), usage=usage.replace("usage: ", "", 1),
+                                   description=text, allow_abbrev=False,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
@@ -128,7 +128,7 @@ def start(command, **more):
     return subprocess.Popen([str(part) for part in command], start_new_session=True, **more)
 
 
-def run(command, log=None, timeout=None, echo=False, **more):
+def run(command, log=None, timeout=None, **more):
     """Runs a command; its output goes to the file log, or is returned. (status, output)"""
     out = open(log, "ab") if log else subprocess.PIPE
     if log:
@@ -136,8 +136,7 @@ def run(command, log=None, timeout=None, echo=False, **more):
         out.flush()
     process = None
     try:
-        process = start(command, stdout=out if not echo else None, stderr=subprocess.STDOUT
-                        if not echo else None, **more)
+        process = start(command, stdout=out, stderr=subprocess.STDOUT, **more)
         text, _ = process.communicate(timeout=timeout)
         return process.returncode, (text or b"").decode(errors="replace")
     except FileNotFoundError:
@@ -213,7 +212,8 @@ def compile(where, targets=()):
         os.unlink(log)
     status, text = run(["ninja", "-C", where, f"-j{cores()}", *targets], log=log)
     if status:
-        raise Failure(f"the build in {relative(where)} failed ({relative(log)}):\n{text}{tail(log, 40)}")
+        raise Failure(f"the build in {relative(where)} failed ({relative(log)}):\n"
+                      f"{text}{tail(log, 40)}")
 
 
 def build(name, options, compiler=None, targets=(), env=None):

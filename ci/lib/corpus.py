@@ -222,7 +222,8 @@ def work():
     options = arguments()
     if isinstance(getattr(options, "target", None), str):
         pick_targets([options.target])
-    return {"add": add, "minimise": minimise, "merge": merge, "count": count}[options.command](options)
+    commands = {"add": add, "minimise": minimise, "merge": merge, "count": count}
+    return commands[options.command](options)
 
 
 if __name__ == "__main__":

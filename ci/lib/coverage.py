@@ -39,8 +39,9 @@ def measure(names, html):
     programs = []
     for name in names:
         program = os.path.join(where, "fuzz", "fuzz_" + name)
-        status, _ = run([program, os.path.join(CORPUS, name)], log=os.path.join(where, "replay.log"),
-                        cwd=ROOT, env={"LLVM_PROFILE_FILE": os.path.join(raw, name + "-%p.profraw")})
+        profile = os.path.join(raw, name + "-%p.profraw")
+        status, _ = run([program, os.path.join(CORPUS, name)], cwd=ROOT,
+                        log=os.path.join(where, "replay.log"), env={"LLVM_PROFILE_FILE": profile})
         if status:
             raise Failure(f"the corpus of {name} does not replay: ci/replay --target {name}")
         programs.append(program)

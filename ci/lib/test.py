@@ -4,6 +4,7 @@
 All tests, from nothing to a last line "N passed, N failed". Each check of each program counts.
 Steps, in this order:
 
+  style     form of the sources (ci/style)
   unit      build with the system's compiler, warnings are errors; unit tests, corpus replay,
             examples, header tests, programs under the preload library
   sanitize  the same tests under ASan+UBSan, and the threaded ones under TSan
@@ -25,7 +26,7 @@ import time
 from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, builddir, clock, compile,
                     have, main, meson_test, parser, relative, run, sanitized, say, setup, tail)
 
-STEPS = ("unit", "sanitize", "matrix", "install", "cross", "bench", "gates")
+STEPS = ("style", "unit", "sanitize", "matrix", "install", "cross", "bench", "gates")
 COMPILERS = ("gcc-11", "gcc-12", "clang-13", "clang-14", CLANG)
 
 
@@ -60,6 +61,10 @@ def tests_in(results, step, options, compiler=None, arguments=(), env=None):
         if results.steps[-1]["failed"]:
             say(tail(os.path.join(where, "test.log"), 60))
     attempt(results, step, work)
+
+
+def style(results, _):
+    script(results, "style", ["style"])
 
 
 def unit(results, _):

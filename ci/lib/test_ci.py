@@ -21,7 +21,8 @@ import time
 import common
 from common import BUILD, ROOT, Failure, Results, environment, main, parser, run, say, setup
 
-COMMANDS = ("setup", "test", "verify", "fuzz", "replay", "corpus", "coverage", "bench", "test-ci")
+COMMANDS = ("setup", "test", "verify", "fuzz", "replay", "corpus", "coverage", "bench", "style",
+            "test-ci")
 # The planted bug that the tests of ci/fuzz, ci/replay and ci/verify use.
 PLANTED = os.environ.get("SLABPOOL_TEST_BUG", "")
 CHECKS = []
@@ -83,8 +84,8 @@ def usage(t):
                            (("corpus", "add", "--target", "nothing", "x"), "no fuzz target"),
                            (("corpus", "add", "--target", common.targets()[0], "/no/such/file"),
                             "cannot read '/no/such/file'"),
-                           (("corpus", "add", "--target", common.targets()[0], "--name", "A b", "x"),
-                            "small letters"),
+                           (("corpus", "add", "--target", common.targets()[0], "--name", "A b",
+                             "x"), "small letters"),
                            (("setup", "--only", "nothing"), "no group 'nothing'"),
                            (("bench", "--operations", "1"), "at least 64"),
                            (("bench", "--size", "17"), "--size")):
@@ -107,6 +108,29 @@ def setup_check(t):
              "setup", "--check", "--only", "matrix", env=env)
     t.expect("ci/setup without its list", 2, "cannot read the list", "setup", "--check",
              env={"SLABPOOL_PACKAGES": "/no/such/list"})
+
+
+@check
+def style(t):
+    """A tree in which each rule is broken, then one in which none is."""
+    head = "/* SPDX-License-Identifier: MIT */\n"
+    broken = {"licence": ("src/a.c", "int a;\n"),
+              "columns": ("src/a.c", head + "/*" + " " * 99 + "*/\n"),
+              "files": ("src/a.c", head + "\n" * 600),
+              "functions": ("src/a.c", head + "void a(void)\n{\n" + "\t;\n" * 61 + "}\n"),
+              "lost": ("src/b.c", head + "int b;\n")}
+    build = "# SPDX-License-Identifier: MIT\nfiles('a.c')\n"
+    for rule, (name, text) in broken.items():
+        t.file(f"style-{rule}/src/meson.build", build)
+        t.file(f"style-{rule}/{name}", text)
+        output = t.expect(f"ci/style: a tree that breaks '{rule}'", 1,
+                          rf"^{rule}: {re.escape(name)}", "style", "--tree", f"style-{rule}")
+        t.ok(f"ci/style: it breaks nothing else than '{rule}'", output.splitlines()[-1] ==
+             "4 passed, 1 failed", output)
+    t.file("style-none/src/meson.build", build)
+    t.file("style-none/src/a.c", head + "void a(void)\n{\n" + "\t;\n" * 60 + "}\n")
+    t.expect("ci/style: a tree in order", 0, r"^5 passed, 0 failed$", "style", "--tree",
+             "style-none")
 
 
 PROJECT = """
@@ -253,8 +277,8 @@ def fuzz_finds(t):
     t.ok("ci/fuzz finds a planted bug", status == 1 and "=== finding in" in text and
          re.search(r"^0 passed, 1 failed$", text, re.M), text)
     words = re.search(r"^the input in words:\n((?:  .*\n)+)", text, re.M)
-    t.ok("ci/fuzz tells the input in words", words and "slabpool-trace: status" not in words.group(1)
-         and "(" in words.group(1), text)
+    words = words.group(1) if words else ""
+    t.ok("ci/fuzz tells the input in words", "(" in words and "slabpool-trace:" not in words, text)
     replay, minimise = command_after(text, "replay"), command_after(text, "minimise")
     if not t.ok("ci/fuzz tells how to replay and to minimise", replay and minimise, text):
         return
