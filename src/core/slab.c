@@ -1,32 +1,166 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/slab.h"
+#include "../../proofs/logic/Alignment.acsl"
+#include "../../proofs/logic/Word.acsl"
 
+
+/*@ requires position: k < 64;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures set: word_bit(\result, k);
+    ensures others: same_bits_but(word, \result, k);
+*/
 static uint64_t word_set(uint64_t word, uint32_t k)
 {
+	/*@ assert in_range: (uint64_t)(1 << k) == (1 << k); */
 	return word | (uint64_t)1 << k;
 }
 
+/*@ requires position: k < 64;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures clear: !word_bit(\result, k);
+    ensures others: same_bits_but(word, \result, k);
+*/
 static uint64_t word_clear(uint64_t word, uint32_t k)
 {
+	/*@ assert in_range: (uint64_t)(1 << k) == (1 << k); */
 	return word & ~((uint64_t)1 << k);
 }
 
+/*@ requires position: k < 64;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures bit: \result <==> word_bit(word, k);
+*/
 static bool word_test(uint64_t word, uint32_t k)
 {
+	/*@ assert in_range: (uint64_t)(1 << k) == (1 << k); */
 	return (word & (uint64_t)1 << k) != 0;
 }
 
-/* The lowest k bits set, 1 <= k <= 64. */
+/* The lowest k bits set. */
+/*@ requires position: 1 <= k <= 64;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures low: low_bits(\result, k);
+*/
 static uint64_t word_low(uint32_t k)
 {
+	/*@ ghost max_has_all_bits(); */
+	/*@ ghost ones_shifted_down(UINT64_MAX, k); */
 	return UINT64_MAX >> (64 - k);
+}
+
+/*@ requires range: index < SLAB_MAX_OBJECTS;
+    requires memory: \valid(bits + index / 64);
+    terminates always: \true;
+    exits never: \false;
+    assigns bits[index / 64];
+    ensures set: bit(bits, index);
+    ensures others: bits_kept_but{Pre, Post}(bits, SLAB_MAX_OBJECTS, index);
+    ensures count: !bit{Pre}(bits, index) ==>
+            bits_counted{Pre, Post}(bits, SLAB_MAX_OBJECTS, index, 1);
+*/
+static void bit_set(uint64_t *bits, uint32_t index)
+{
+	bits[index / 64] = word_set(bits[index / 64], index % 64);
+	/*@ assert others: bits_kept_but{Pre, Here}(bits, SLAB_MAX_OBJECTS, index); */
+	/*@ ghost
+	  /@ loop invariant range: 0 <= i <= SLAB_MAX_OBJECTS;
+	     loop invariant count: !bit{Pre}(bits, index) ==>
+	                           bits_counted{Pre, Here}(bits, i, index, 1);
+	     loop assigns i;
+	     loop variant SLAB_MAX_OBJECTS - i;
+	  @/
+	  for (uint32_t i = 0; i < SLAB_MAX_OBJECTS; i++) {
+	    /@ assert before: bits_count{Pre}(bits, i + 1) ==
+	         bits_count{Pre}(bits, i) + bit_value{Pre}(bits, i); @/
+	    /@ assert after: bits_count(bits, i + 1) ==
+	         bits_count(bits, i) + bit_value(bits, i); @/
+	    /@ assert same: i != index ==> bit_value(bits, i) == bit_value{Pre}(bits, i); @/
+	    /@ assert more: i == index ==> !bit{Pre}(bits, index) ==>
+	         bit_value(bits, i) == 1 && bit_value{Pre}(bits, i) == 0; @/
+	  }
+	*/
+}
+
+/*@ requires range: index < SLAB_MAX_OBJECTS;
+    requires memory: \valid(bits + index / 64);
+    terminates always: \true;
+    exits never: \false;
+    assigns bits[index / 64];
+    ensures clear: !bit(bits, index);
+    ensures others: bits_kept_but{Pre, Post}(bits, SLAB_MAX_OBJECTS, index);
+    ensures count: bit{Pre}(bits, index) ==>
+            bits_counted{Pre, Post}(bits, SLAB_MAX_OBJECTS, index, -1);
+*/
+static void bit_clear(uint64_t *bits, uint32_t index)
+{
+	bits[index / 64] = word_clear(bits[index / 64], index % 64);
+	/*@ assert others: bits_kept_but{Pre, Here}(bits, SLAB_MAX_OBJECTS, index); */
+	/*@ ghost
+	  /@ loop invariant range: 0 <= i <= SLAB_MAX_OBJECTS;
+	     loop invariant count: bit{Pre}(bits, index) ==>
+	                           bits_counted{Pre, Here}(bits, i, index, -1);
+	     loop assigns i;
+	     loop variant SLAB_MAX_OBJECTS - i;
+	  @/
+	  for (uint32_t i = 0; i < SLAB_MAX_OBJECTS; i++) {
+	    /@ assert before: bits_count{Pre}(bits, i + 1) ==
+	         bits_count{Pre}(bits, i) + bit_value{Pre}(bits, i); @/
+	    /@ assert after: bits_count(bits, i + 1) ==
+	         bits_count(bits, i) + bit_value(bits, i); @/
+	    /@ assert same: i != index ==> bit_value(bits, i) == bit_value{Pre}(bits, i); @/
+	    /@ assert less: i == index ==> bit{Pre}(bits, index) ==>
+	         bit_value(bits, i) == 0 && bit_value{Pre}(bits, i) == 1; @/
+	  }
+	*/
+}
+
+/*@ requires memory: \valid_read(bits + index / 64);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures bit: \result <==> bit(bits, index);
+*/
+static bool bit_test(const uint64_t *bits, uint32_t index)
+{
+	return word_test(bits[index / 64], index % 64);
+}
+
+/* All bits of the words of capacity objects, and none behind. */
+/*@ requires range: 0 < capacity <= SLAB_MAX_OBJECTS;
+    requires memory: \valid(bits + (0 .. words_for(capacity) - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns bits[0 .. words_for(capacity) - 1];
+    ensures set: bits_set_between(bits, 0, capacity);
+    ensures clear: bits_clear_between(bits, capacity, 64 * words_for(capacity));
+*/
+static void bits_fill(uint64_t *bits, uint32_t capacity)
+{
+	uint32_t last = (capacity - 1) / 64, i;
+
+	/*@ ghost max_has_all_bits(); */
+	/*@ assert words: last == words_for(capacity) - 1; */
+	/*@ loop invariant range: 0 <= i <= last;
+	    loop invariant set: bits_set_between(bits, 0, 64 * i);
+	    loop assigns i, bits[0 .. last - 1];
+	    loop variant last - i;
+	*/
+	for (i = 0; i < last; i++)
+		bits[i] = UINT64_MAX;
+	bits[last] = word_low(capacity - last * 64);
 }
 
 void slab_init(struct slab *slab, uint64_t *bits, uint32_t capacity, uint32_t first,
 	       uint32_t stride, uint32_t bytes)
 {
-	uint32_t last = (capacity - 1) / 64, i;
-
 	slab->free_bits = bits;
 	slab->capacity = capacity;
 	slab->free_count = capacity;
@@ -34,47 +168,118 @@ void slab_init(struct slab *slab, uint64_t *bits, uint32_t capacity, uint32_t fi
 	slab->first = first;
 	slab->stride = stride;
 	slab->bytes = bytes;
-	for (i = 0; i < last; i++)
-		bits[i] = UINT64_MAX;
-	bits[last] = word_low(capacity - last * 64);
+	bits_fill(bits, capacity);
+	/*@ ghost count_all_bits(bits, capacity); */
+	/*@ assert fits: slab_fits(slab); */
+	/*@ assert tail: slab_tail(slab); */
+	/*@ assert hint: slab_hint(slab); */
+	/*@ assert count: slab_count(slab); */
 }
 
 uint32_t slab_take(struct slab *slab)
 {
-	uint32_t words = (slab->capacity + 63) / 64, w, k;
+	uint32_t words = (slab->capacity + 63) / 64, w, k, index;
 
+	/*@ loop invariant range: slab->hint <= w <= words;
+	    loop invariant skipped: bits_clear_between(slab->free_bits, 0, 64 * w);
+	    loop assigns w;
+	    loop variant words - w;
+	*/
 	for (w = slab->hint; w < words; w++)
 		if (slab->free_bits[w] != 0)
 			break;
 	slab->hint = w;
-	if (w == words)
+	if (w == words) {
+		/*@ assert none: no_object_free(slab); */
+		/*@ ghost count_all_bits(slab->free_bits, slab->capacity); */
 		return SLAB_NO_OBJECT;
+	}
 	k = slabpool_ctz64(slab->free_bits[w]);
-	slab->free_bits[w] = word_clear(slab->free_bits[w], k);
+	index = w * 64 + k;
+	/*@ assert position: index / 64 == w && index % 64 == k; */
+	/*@ assert found: bit(slab->free_bits, index); */
+	/*@ assert exists: index < slab->capacity; */
+	/*@ assert below: \forall integer i; 64 * w <= i < index ==> i / 64 == w && i % 64 < k; */
+	/*@ assert word: bits_clear_between(slab->free_bits, 64 * w, index); */
+	/*@ assert lowest: bits_clear_between(slab->free_bits, 0, index); */
+	bit_clear(slab->free_bits, index);
+	/*@ ghost count_all_bits(slab->free_bits, slab->capacity); */
 	slab->free_count--;
-	return w * 64 + k;
+	/*@ assert tail: slab_tail(slab); */
+	/*@ assert hint: slab_hint(slab); */
+	/*@ assert count: slab_count(slab); */
+	return index;
 }
 
 bool slab_give(struct slab *slab, uint32_t index)
 {
-	uint32_t w = index / 64;
-
-	if (index >= slab->capacity || word_test(slab->free_bits[w], index % 64))
+	if (index >= slab->capacity || bit_test(slab->free_bits, index))
 		return false;
-	slab->free_bits[w] = word_set(slab->free_bits[w], index % 64);
+	bit_set(slab->free_bits, index);
+	/*@ ghost count_all_bits(slab->free_bits, slab->capacity); */
 	slab->free_count++;
-	if (w < slab->hint)
-		slab->hint = w;
+	if (index / 64 < slab->hint)
+		slab->hint = index / 64;
+	/*@ assert tail: slab_tail(slab); */
+	/*@ assert hint: slab_hint(slab); */
+	/*@ assert count: slab_count(slab); */
 	return true;
 }
 
 bool slab_is_free(const struct slab *slab, uint32_t index)
 {
-	return index < slab->capacity && word_test(slab->free_bits[index / 64], index % 64);
+	return index < slab->capacity && bit_test(slab->free_bits, index);
 }
+
+/* Objects i < j do not overlap. */
+/*@ ghost
+  /@ requires order: i < j;
+     requires range: j <= SLAB_MAX_OBJECTS && stride <= SLAB_MAX_BYTES;
+     terminates always: \true;
+     exits never: \false;
+     assigns \nothing;
+     ensures apart: i * stride + stride <= j * stride;
+  @/
+  void objects_in_order(uint32_t i, uint32_t j, uint32_t stride) {
+    /@ assert next: (i + 1) * stride <= j * stride; @/
+  }
+*/
+
+/* What divides first and stride divides the offset: shown for one divisor after the other. */
+/*@ ghost
+  /@ requires memory: \valid_read(slab);
+     requires sizes: slab_fits(slab);
+     requires range: index < slab->capacity;
+     terminates always: \true;
+     exits never: \false;
+     assigns \nothing;
+     ensures aligned: object_aligned(slab, index);
+  @/
+  void object_is_aligned(const struct slab *slab, uint32_t index) {
+    /@ assert product: index * slab->stride <= slab->capacity * slab->stride; @/
+    /@ loop invariant range: 1 <= a <= SLAB_MAX_BYTES + 1;
+       loop invariant aligned: \forall integer d;
+         0 < d < a && slab->first % d == 0 && slab->stride % d == 0 ==>
+         object_offset(slab, index) % d == 0;
+       loop assigns a;
+       loop variant SLAB_MAX_BYTES + 1 - a;
+    @/
+    for (uint32_t a = 1; a <= SLAB_MAX_BYTES; a++) {
+      if (slab->first % a == 0 && slab->stride % a == 0) {
+        multiple_of_multiple(index, slab->stride, a);
+        sum_is_multiple(slab->first, (uint64_t)index * slab->stride, a);
+      }
+    }
+  }
+*/
 
 uint32_t slab_object_offset(const struct slab *slab, uint32_t index)
 {
+	/*@ assert before: \forall integer j; 0 <= j < index ==>
+	      j * slab->stride + slab->stride <= index * slab->stride; */
+	/*@ assert after: \forall integer j; index < j <= slab->capacity ==>
+	      index * slab->stride + slab->stride <= j * slab->stride; */
+	/*@ ghost object_is_aligned(slab, index); */
 	return slab->first + index * slab->stride;
 }
 
@@ -85,36 +290,96 @@ uint32_t slab_object_at(const struct slab *slab, uint32_t offset)
 	if (offset < slab->first)
 		return SLAB_NO_OBJECT;
 	index = (offset - slab->first) / slab->stride;
+	/*@ assert here: object_offset(slab, index) <= offset <
+	      object_offset(slab, index) + slab->stride; */
+	/*@ assert lower: \forall integer j; 0 <= j < index ==>
+	      j * slab->stride + slab->stride <= index * slab->stride; */
+	/*@ assert higher: \forall integer j; index < j ==>
+	      index * slab->stride + slab->stride <= j * slab->stride; */
 	return index < slab->capacity ? index : SLAB_NO_OBJECT;
 }
 
 /* Sizes fit together, whatever the bits say. */
-static bool shape_is_valid(const struct slab *slab)
+/*@ requires memory: \valid_read(slab);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures sizes: \result <==> slab->free_bits != \null && slab_fits(slab);
+*/
+static bool sizes_are_valid(const struct slab *slab)
 {
+	uint32_t room;
+
 	if (slab->free_bits == NULL || slab->capacity == 0 || slab->stride == 0)
 		return false;
 	if (slab->capacity > SLAB_MAX_OBJECTS || slab->bytes > SLAB_MAX_BYTES)
 		return false;
 	if (slab->first > slab->bytes)
 		return false;
-	return slab->stride <= (slab->bytes - slab->first) / slab->capacity;
+	room = slab->bytes - slab->first;
+	/*@ assert quotient: room / slab->capacity * slab->capacity <= room <
+	      (room / slab->capacity + 1) * slab->capacity; */
+	/*@ assert fits: slab->stride <= room / slab->capacity ==>
+	      slab->stride * slab->capacity <= room / slab->capacity * slab->capacity; */
+	/*@ assert passes: slab->stride > room / slab->capacity ==>
+	      slab->stride * slab->capacity >= (room / slab->capacity + 1) * slab->capacity; */
+	return slab->stride <= room / slab->capacity;
+}
+
+/*@ requires range: to <= SLAB_MAX_OBJECTS;
+    requires memory: \valid_read(bits + (0 .. words_for(to) - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures clear: \result <==> bits_clear_between(bits, from, to);
+*/
+static bool bits_are_clear(const uint64_t *bits, uint32_t from, uint32_t to)
+{
+	uint32_t i;
+
+	/*@ loop invariant range: from <= i && (i <= to || i == from);
+	    loop invariant clear: bits_clear_between(bits, from, i);
+	    loop assigns i;
+	    loop variant to - i;
+	*/
+	for (i = from; i < to; i++)
+		if (bit_test(bits, i))
+			return false;
+	return true;
+}
+
+/*@ requires range: n <= SLAB_MAX_OBJECTS;
+    requires memory: \valid_read(bits + (0 .. words_for(n) - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures count: \result == bits_count(bits, n);
+*/
+static uint32_t bits_counted_below(const uint64_t *bits, uint32_t n)
+{
+	uint32_t count = 0, i;
+
+	/*@ loop invariant range: 0 <= i <= n;
+	    loop invariant count: count == bits_count(bits, i) && count <= i;
+	    loop assigns i, count;
+	    loop variant n - i;
+	*/
+	for (i = 0; i < n; i++) {
+		/*@ ghost count_one_bit(bits, i); */
+		if (bit_test(bits, i))
+			count++;
+	}
+	return count;
 }
 
 bool slab_is_valid(const struct slab *slab)
 {
-	uint32_t bits, free = 0, i;
+	uint32_t words;
 
-	if (!shape_is_valid(slab))
+	if (!sizes_are_valid(slab))
 		return false;
-	bits = (slab->capacity + 63) / 64 * 64;
-	if (slab->hint > bits / 64)
-		return false;
-	for (i = 0; i < bits; i++) {
-		if (!word_test(slab->free_bits[i / 64], i % 64))
-			continue;
-		if (i >= slab->capacity || i / 64 < slab->hint)
-			return false;
-		free++;
-	}
-	return free == slab->free_count;
+	words = (slab->capacity + 63) / 64;
+	return slab->hint <= words && bits_are_clear(slab->free_bits, 0, slab->hint * 64) &&
+	       bits_are_clear(slab->free_bits, slab->capacity, words * 64) &&
+	       bits_counted_below(slab->free_bits, slab->capacity) == slab->free_count;
 }
