@@ -93,8 +93,9 @@ static inline size_t slabpool_pointer_offset(const unsigned char *base, size_t l
 }
 #endif
 
-/* State bytes are read and written while another thread may misuse the object: relaxed atomics,
- * which are plain instructions on every target and no undefined behaviour. */
+/* State bytes are read and written while another thread may misuse the object, a pool's counts
+ * while a user looks at them: relaxed atomics, which are plain instructions on every target and
+ * no undefined behaviour. */
 #if defined(__FRAMAC__)
 /*@ requires readable: \valid_read(p);
     terminates always: \true;
@@ -150,6 +151,66 @@ static inline void slabpool_store_u32(uint32_t *p, uint32_t value)
 {
 	*p = value;
 }
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline size_t slabpool_load_size(const size_t *p)
+{
+	return *p;
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
+static inline void slabpool_store_size(size_t *p, size_t value)
+{
+	*p = value;
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
+static inline void slabpool_release_u8(uint8_t *p, uint8_t value)
+{
+	*p = value;
+}
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline uint8_t slabpool_acquire_u8(const uint8_t *p)
+{
+	return *p;
+}
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline int slabpool_load_int(const int *p)
+{
+	return *p;
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
+static inline void slabpool_store_int(int *p, int value)
+{
+	*p = value;
+}
 #else
 static inline uint8_t slabpool_load_u8(const uint8_t *p)
 {
@@ -170,6 +231,30 @@ static inline uint32_t slabpool_load_u32(const uint32_t *p)
 static inline void slabpool_store_u32(uint32_t *p, uint32_t value)
 {
 	__atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
+static inline int slabpool_load_int(const int *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+static inline void slabpool_store_int(int *p, int value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
+static inline size_t slabpool_load_size(const size_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+static inline void slabpool_store_size(size_t *p, size_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
+static inline void slabpool_release_u8(uint8_t *p, uint8_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+static inline uint8_t slabpool_acquire_u8(const uint8_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 #endif
 

@@ -57,13 +57,26 @@ SLABPOOL_API int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t 
 				   mempool_free_t *free_fn, void *pool_data, gfp_t gfp, int node);
 /** Frees the reserve; legal on a zeroed pool that was never initialised. */
 SLABPOOL_API void mempool_exit(mempool_t *pool);
+/*@ requires readable: \valid_read(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> pool->elements != \null;
+*/
 static inline bool mempool_initialized(mempool_t *pool)
 {
 	return pool->elements != NULL;
 }
+/** True if the reserve is full at this moment. */
+/*@ requires readable: \valid_read(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> pool->curr_nr >= pool->min_nr;
+*/
 static inline bool mempool_is_saturated(mempool_t *pool)
 {
-	return __atomic_load_n(&pool->curr_nr, __ATOMIC_RELAXED) >= pool->min_nr;
+	return slabpool_load_int(&pool->curr_nr) >= slabpool_load_int(&pool->min_nr);
 }
 
 /**
@@ -110,40 +123,15 @@ SLABPOOL_API void mempool_kvfree(void *element, void *pool_data);
 SLABPOOL_API void *mempool_alloc_pages(gfp_t gfp, void *pool_data);
 SLABPOOL_API void mempool_free_pages(void *element, void *pool_data);
 
-static inline int mempool_init_slab_pool(mempool_t *pool, int min_nr, struct kmem_cache *cache)
-{
-	return mempool_init(pool, min_nr, mempool_alloc_slab, mempool_free_slab, (void *)cache);
-}
-static inline mempool_t *mempool_create_slab_pool(int min_nr, struct kmem_cache *cache)
-{
-	return mempool_create(min_nr, mempool_alloc_slab, mempool_free_slab, (void *)cache);
-}
-static inline int mempool_init_kmalloc_pool(mempool_t *pool, int min_nr, size_t size)
-{
-	return mempool_init(pool, min_nr, mempool_kmalloc, mempool_kfree, (void *)size);
-}
-static inline mempool_t *mempool_create_kmalloc_pool(int min_nr, size_t size)
-{
-	return mempool_create(min_nr, mempool_kmalloc, mempool_kfree, (void *)size);
-}
-static inline int mempool_init_kvmalloc_pool(mempool_t *pool, int min_nr, size_t size)
-{
-	return mempool_init(pool, min_nr, mempool_kvmalloc, mempool_kvfree, (void *)size);
-}
-static inline mempool_t *mempool_create_kvmalloc_pool(int min_nr, size_t size)
-{
-	return mempool_create(min_nr, mempool_kvmalloc, mempool_kvfree, (void *)size);
-}
-static inline int mempool_init_page_pool(mempool_t *pool, int min_nr, int order)
-{
-	return mempool_init(pool, min_nr, mempool_alloc_pages, mempool_free_pages,
-			    (void *)(intptr_t)order);
-}
-static inline mempool_t *mempool_create_page_pool(int min_nr, int order)
-{
-	return mempool_create(min_nr, mempool_alloc_pages, mempool_free_pages,
-			      (void *)(intptr_t)order);
-}
+/* Pools over the ready-made functions. */
+SLABPOOL_API int mempool_init_slab_pool(mempool_t *pool, int min_nr, struct kmem_cache *cache);
+SLABPOOL_API mempool_t *mempool_create_slab_pool(int min_nr, struct kmem_cache *cache);
+SLABPOOL_API int mempool_init_kmalloc_pool(mempool_t *pool, int min_nr, size_t size);
+SLABPOOL_API mempool_t *mempool_create_kmalloc_pool(int min_nr, size_t size);
+SLABPOOL_API int mempool_init_kvmalloc_pool(mempool_t *pool, int min_nr, size_t size);
+SLABPOOL_API mempool_t *mempool_create_kvmalloc_pool(int min_nr, size_t size);
+SLABPOOL_API int mempool_init_page_pool(mempool_t *pool, int min_nr, int order);
+SLABPOOL_API mempool_t *mempool_create_page_pool(int min_nr, int order);
 
 SLABPOOL_END_DECLS
 
