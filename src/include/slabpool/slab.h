@@ -241,9 +241,8 @@ static inline void kmem_cache_init_late(void) {}
 	((__typeof__(P) *)kvmalloc_array((n), sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
 #define kvzalloc_objs(P, n, ...)                                                                \
 	((__typeof__(P) *)kvcalloc((n), sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
-#define SLABPOOL_GFP_OR_KERNEL(...) SLABPOOL_GFP_FIRST(__VA_ARGS__ __VA_OPT__(,) GFP_KERNEL)
-#define SLABPOOL_GFP_FIRST(...) SLABPOOL_GFP_FIRST_(__VA_ARGS__, 0)
-#define SLABPOOL_GFP_FIRST_(first, ...) (first)
+#define SLABPOOL_GFP_OR_KERNEL(...) \
+	(((const gfp_t[2]){ GFP_KERNEL, __VA_ARGS__ })[sizeof(#__VA_ARGS__) > 1])
 
 SLABPOOL_END_DECLS
 
