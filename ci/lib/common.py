@@ -21,6 +21,7 @@ BUILD = os.path.abspath(os.environ.get("BUILD_DIR") or os.path.join(ROOT, "build
 CORPUS = os.path.join(ROOT, "corpus")
 CLANG = "clang-19"
 LLVM = "-19"
+TOOL_OPTIONS = ["--buildtype=release", "-Dtests=false", "-Dbench=false"]
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:detect_stack_use_after_return=0:"
                     "allocator_may_return_null=1",
@@ -254,7 +255,7 @@ def pick_targets(wanted):
 
 def trace():
     """Path of slabpool-trace, built if need be."""
-    where = configure("tools", ["--buildtype=release", "-Dtests=false", "-Dbench=false"])
+    where = configure("tools", TOOL_OPTIONS)
     compile(where)
     return os.path.join(where, "src", "tools", "slabpool-trace")
 

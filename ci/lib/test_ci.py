@@ -333,6 +333,50 @@ def corpus_refuses(t):
     t.expect("ci/corpus count", 0, rf"^{target} +[1-9]", "corpus", "count")
 
 
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+
+
+def help_of(t, command):
+    _, text = t.ci(*command, "--help")
+    return text
+
+
+@check
+def readme(t):
+    """What the README tells is there: commands, options, files, programs that compile and run."""
+    with open(os.path.join(ROOT, "README.md")) as file:
+        text = file.read()
+    for line in "".join(blocks(text, "sh")).splitlines():
+        for part in re.findall(r"\bci/[^&#]+", line):
+            words = part.split()
+            command = words[0].split("/")[1:] + (words[1:2] if words[0] == "ci/corpus" else [])
+            missing = [word for word in words if word.startswith("--")
+                       and word not in help_of(t, command)]
+            t.ok(f"README: {part.strip()}", not missing, f"not in its help: {missing}")
+    for path in sorted(set(re.findall(r"`((?:src|ci|fuzz|proofs|corpus|\.ci)/[^`\s*<]+)`", text))):
+        t.ok(f"README: {path}", os.path.exists(os.path.join(ROOT, path)))
+    with open(os.path.join(ROOT, "src", "include", "slabpool", "slabpool.h")) as file:
+        header = file.read().replace("\\\n", "")
+    listed = re.findall(r'X\([\w ]+, (\w+), (\d+), (\d+), (\d+),\s*"([^"]*)"\)', header)
+    shown = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) … (\d+) \| (.*) \|$", text, re.M)
+    t.ok("README: the options are those of slabpool.h", listed and listed == shown,
+         f"{set(listed) ^ set(shown)}")
+    where = common.build("tools", common.TOOL_OPTIONS)
+    for number, program in enumerate(blocks(text, "c"), 1):
+        source = t.file(f"readme{number}.c", program)
+        out = os.path.join(t.scratch, f"readme{number}")
+        runs = "int main(" in program
+        status, output = run(
+            ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I",
+             os.path.join(ROOT, "src", "include"), "-o", out, source,
+             *(["-L", os.path.join(where, "src"), "-lslabpool"] if runs else ["-c"])])
+        if status == 0 and runs:
+            status, output = run([out], env={"LD_LIBRARY_PATH": os.path.join(where, "src")})
+        t.ok(f"README: program {number} compiles" + (" and runs" if runs else ""), status == 0,
+             output)
+
+
 def work():
     cli = parser(__doc__)
     cli.add_argument("--only", metavar="WORD", default="")
