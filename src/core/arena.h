@@ -20,7 +20,10 @@
  * kinds above, its length in pages; the state byte tells which. */
 #define PAGE_UNOWNED 0u
 
-/* Links and order of the free run that starts at a page. */
+/* What pages are used for: slabs give their memory back when freed, page runs may stay idle. */
+enum arena_use { ARENA_SLAB, ARENA_RUN };
+
+/* Links of the free run that starts at a page. */
 struct page_link {
 	uint32_t next, prev;  /* pages; ARENA_NO_PAGE ends a list */
 };
@@ -44,15 +47,16 @@ struct arena {
 	void *reservation;
 	size_t reserved;
 	uint32_t align;           /* base is a multiple of this many bytes */
+	/* Written under lock, read by anyone. */
+	size_t open_granules;     /* state bytes of open pages: the table ends here */
 	/* Protected by lock. */
 	struct slabpool_lock lock;
 	uint32_t opened;          /* pages below this were handed to the page layer */
 	uint32_t slab_count;      /* descriptors below this were ever used */
 	uint32_t slab_free;       /* unused descriptors below slab_count, by slab.next */
 	uint32_t free_run[ARENA_ORDERS];
-	uint32_t run_pages;       /* pages in page runs */
 	uint32_t idle_pages;      /* free pages that still have memory */
-	uint32_t cache_pages;     /* pages in slabs */
+	uint32_t used[2];         /* pages in slabs, pages in page runs */
 	bool tag_used[256];       /* tags of live caches */
 };
 #define ORDER_IDLE 0x80u
@@ -69,10 +73,11 @@ void arena_exit(struct slabpool *pool, struct arena *arena);
 /* A committed run of pages, its start aligned to the next power of two of their number (for up to
  * 2^10 pages): its first page, or ARENA_NO_PAGE. *fresh: all of it reads zero.
  * Takes the lock itself, as do the next four. */
-uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pages, bool *fresh);
-/* Frees pages of a run; keep: their memory may stay. */
+uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pages,
+			 enum arena_use use, bool *fresh);
+/* Frees pages of a run that was allocated for the same use. */
 void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
-		    bool keep);
+		    enum arena_use use);
 /* An unused slab descriptor; there is one for every open page. */
 uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena);
 void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab);

@@ -35,7 +35,7 @@ enum cache_life {
 struct kmem_cache {
 	/* Hot and constant between create and destroy. */
 	uintptr_t address;      /* of the arena */
-	size_t granules;        /* of the arena; 0 in a dead cache */
+	const size_t *granules; /* the arena's open_granules; of a dead cache: a 0 */
 	uint8_t *state;
 	uint32_t granule_shift;
 	uint32_t fast_tag;      /* state byte of a live object, or CACHE_TAG_SLOW */
@@ -56,7 +56,8 @@ struct kmem_cache {
 	slab_flags_t flags;
 	void (*ctor)(void *object);
 	const char *name;
-	uint32_t name_bytes;    /* of its memory, 0 for a constant */
+	char *own_name;         /* the name's memory, NULL for a constant */
+	uint32_t name_bytes;    /* of its memory */
 	uint32_t useroffset, usersize;
 	struct kmem_cache *next, *prev;  /* in the instance's list */
 
@@ -102,6 +103,14 @@ size_t depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
 void depot_trim_default(struct kmem_cache *cache);
 /* Makes one slab and files it; takes the lock itself. False without memory. */
 bool depot_grow(struct kmem_cache *cache);
+/* Gives all empty slabs back that may go now (not those that wait for a grace period that nobody
+ * can tell). @return bytes. */
+size_t depot_trim_all(struct kmem_cache *cache);
+struct thread_slot;
+/* Fills the loaded magazine of a slot whose two are empty; false without memory. */
+bool depot_refill(struct kmem_cache *cache, struct thread_slot *slot);
+/* Empties the spare magazine of a slot whose two are full. */
+void depot_accept(struct kmem_cache *cache, struct thread_slot *slot);
 /* One object without a magazine; NULL without memory. */
 void *depot_alloc_one(struct kmem_cache *cache);
 void depot_free_one(struct kmem_cache *cache, void *object);
@@ -113,12 +122,21 @@ int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *nam
 /* Releases what cache_setup made; the cache holds no slabs. */
 void cache_teardown(struct kmem_cache *cache);
 bool cache_has_ctor(const struct kmem_cache *cache);
-/* Allocates; the slow path of every allocation. */
+/* Allocates. */
 void *cache_alloc(struct kmem_cache *cache, gfp_t gfp);
 void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp);
 /* Frees a checked pointer; false, after a report in the name of call, for a crime. */
 bool cache_free(struct kmem_cache *cache, void *object, const char *call);
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call);
+/* Frees n objects; NULL entries are skipped. */
+void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const char *call);
+/* The magazines of the calling thread, the depot and all empty slabs go back. @return bytes. */
+size_t cache_reap(struct kmem_cache *cache);
+
+/* --- registry.c --- */
+void slabpool_cache_destroy(struct kmem_cache *cache);
+int slabpool_cache_shrink(struct kmem_cache *cache);
+
 /* The allocator's own objects: no magazine, no state byte, no check. */
 void *meta_alloc(struct slabpool *pool, unsigned int which);
 void meta_free(struct slabpool *pool, unsigned int which, void *object);

@@ -33,11 +33,11 @@ struct slabpool {
 	void (*event)(void *context, const struct slabpool_event *event);
 	void *event_context;
 
-	/* Protects arena_count, the list of live and retired caches, threads. Taken first. */
+	/* Protects the list of live and retired caches, threads. Taken first. */
 	struct slabpool_lock lock;
-	struct arena *arena[INSTANCE_ARENAS];  /* in order of address; the first arena_count */
-	struct arena arena_store[INSTANCE_ARENAS];
-	uint32_t arena_count;
+	struct slabpool_lock arena_lock;       /* making an arena; taken last but an arena's own */
+	struct arena arena[INSTANCE_ARENAS];   /* by granule: 8, 16, 64, 1024 */
+	uint8_t arena_made[INSTANCE_ARENAS];
 	struct kmem_cache *first, *last;       /* live caches, oldest first */
 	struct kmem_cache *retired, *retired_last; /* destroyed ones, oldest first */
 	uint32_t retired_count;

@@ -100,6 +100,7 @@ static inline bool gfpflags_allow_blocking(gfp_t gfp)
 #ifndef SLABPOOL_PAGE_SHIFT
 #define SLABPOOL_PAGE_SHIFT 12
 #endif
+#define SLABPOOL_PAGE_SIZE ((size_t)1 << SLABPOOL_PAGE_SHIFT)
 #ifndef PAGE_SHIFT
 #define PAGE_SHIFT SLABPOOL_PAGE_SHIFT
 #endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Depot: the stock of full magazines of a cache, and the way between magazines and slabs.
+ *
+ *      thread A            depot              thread B
+ *   +--------+-------+   +--------+       +--------+-------+
+ *   | loaded | spare |   | full.. |       | loaded | spare |
+ *   +--------+-------+   | spare..|       +--------+-------+
+ *        \  whole magazines |   ^  whole magazines /
+ *         `---------------->|   `-----------------'
+ *                           v   ^  batchcount objects
+ *                         slabs
+ *
+ * A free object is in exactly one place: in a magazine, in a full magazine of the depot, or free in
+ * its slab (its bit is set there). It moves
+ *   1. slab -> magazine    depot_refill, when both of a thread's magazines and the depot are empty;
+ *   2. magazine -> depot   depot_accept, when both of a thread's magazines are full;
+ *   3. depot -> magazine   depot_refill;
+ *   4. magazine -> slab    depot_accept, when the depot is full; flushes of all kinds;
+ *   5. slab -> user, user -> slab  depot_alloc_one, depot_free_one, where a thread has no magazine.
+ * A magazine is exchanged whole, so that a thread that only frees what another allocates pays one
+ * lock for a magazine of objects.
+ *
+ * Guarantee: objects of all slabs = with users + in magazines + depot_objects + free_objects;
+ * slabpool_cache_info() shows the four.
+ *
+ * Refill puts objects into a magazine so that they leave it in ascending order of address.
+ *
+ * Memory goes back: a slab without live or cached objects is kept, up to retain_kib a cache and
+ * for retain_ms; then its run goes back to its arena, and its pages to the system.
+ *
+ * Locking: the cache's lock protects lists, slabs and depot. New slabs are made, and old ones given
+ * back, without it. The allocator's own caches may be locked under it.
+ */
+#include "core/check.h"
+#include "core/instance.h"
+#include "core/lookup.h"
+#include "core/sync.h"
+#include "core/thread.h"
+
+static size_t slab_run_bytes(const struct kmem_cache *cache)
+{
+	return SLABPOOL_PAGE_SIZE << cache->geometry.order;
+}
+
+static uint32_t now_seconds(struct kmem_cache *cache)
+{
+	return (uint32_t)(sync_clock(cache->pool) / 1000);
+}
+
+uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n)
+{
+	uint32_t got = 0;
+
+	while (got < n) {
+		uint32_t index, which = shelf_pick(cache);
+
+		if (which == SLAB_NO_SLAB)
+			break;
+		do {
+			index = slab_take(&cache->arena->slab[which]);
+			if (index == SLAB_NO_OBJECT)
+				break;
+			objects[got++] = lookup_address(cache->arena, which, index);
+		} while (got < n);
+		shelf_file(cache, which);
+	}
+	cache->free_objects -= got;
+	return got;
+}
+
+/* Gives one object back to its slab; true if that became empty. */
+static bool give_one(struct kmem_cache *cache, void *object)
+{
+	struct arena *arena = cache->arena;
+	size_t offset = (uintptr_t)object - arena->address;
+	uint32_t page = (uint32_t)(offset >> SLABPOOL_PAGE_SHIFT);
+	uint32_t which = slabpool_load_u32(&arena->page_map[page]) - 1;
+	struct slab *slab = &arena->slab[which];
+	uint32_t rest = (uint32_t)(offset - ((size_t)slab->page << SLABPOOL_PAGE_SHIFT));
+
+	if (!slab_give(slab, slab_object_at(slab, rest))) {
+		struct slabpool_report report = {
+			.kind = SLABPOOL_REPORT_INTERNAL, .call = "slab_give",
+			.cache = cache->name, .pointer = object, .crime = true,
+			.text = "an object in a magazine is free in its slab",
+		};
+
+		check_report(cache->pool, &report);
+		return false;
+	}
+	cache->free_objects++;
+	shelf_file(cache, which);
+	if (slab->list != LIST_EMPTY)
+		return false;
+	slab->stamp = now_seconds(cache);
+	return true;
+}
+
+bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n)
+{
+	bool empty = false;
+	uint32_t k;
+
+	for (k = 0; k < n; k++)
+		empty |= give_one(cache, objects[k]);
+	return empty;
+}
+
+static unsigned int meta_of_capacity(uint32_t capacity)
+{
+	return capacity <= 16 ? META_STORE_16 : capacity <= 64 ? META_STORE_64 : META_STORE_256;
+}
+
+struct magazine_store *depot_store_new(struct kmem_cache *cache)
+{
+	uint32_t capacity = cache->limit;
+	struct magazine_store *store = meta_alloc(cache->pool, meta_of_capacity(capacity));
+
+	if (store)
+		magazine_store_init(store, capacity);
+	return store;
+}
+
+void depot_store_free(struct kmem_cache *cache, struct magazine_store *store)
+{
+	if (store)
+		meta_free(cache->pool, meta_of_capacity(store->capacity), store);
+}
+
+/* Keeps an empty store for the next exchange, or frees it. Lock held. */
+static void spare_put(struct kmem_cache *cache, struct magazine_store *store)
+{
+	if (!store)
+		return;
+	if (store->capacity != cache->limit || cache->spare_count >= cache->shared) {
+		depot_store_free(cache, store);
+		return;
+	}
+	magazine_list_push(&cache->spare, store);
+	cache->spare_count++;
+}
+
+static struct magazine_store *spare_get(struct kmem_cache *cache)
+{
+	struct magazine_store *store = magazine_list_pop(&cache->spare);
+
+	if (!store)
+		return depot_store_new(cache);
+	cache->spare_count--;
+	return store;
+}
+
+void depot_flush(struct kmem_cache *cache)
+{
+	struct magazine_store *store;
+
+	sync_lock(cache->pool, &cache->lock);
+	while ((store = magazine_list_pop(&cache->full)) != NULL) {
+		depot_give(cache, store->object, store->count);
+		cache->full_count--;
+		cache->depot_objects -= store->count;
+		cache->flushes++;
+		depot_store_free(cache, store);
+	}
+	while ((store = magazine_list_pop(&cache->spare)) != NULL) {
+		cache->spare_count--;
+		depot_store_free(cache, store);
+	}
+	sync_unlock(cache->pool, &cache->lock);
+}
+
+/* Exchanges the empty loaded magazine for a full one of the depot. Lock held. */
+static bool exchange_for_full(struct kmem_cache *cache, struct thread_slot *slot)
+{
+	struct magazine_store *store = magazine_list_pop(&cache->full);
+
+	if (!store)
+		return false;
+	cache->full_count--;
+	cache->depot_objects -= store->count;
+	cache->exchanges++;
+	spare_put(cache, magazine_unload(&slot->loaded));
+	magazine_load(&slot->loaded, store);
+	return true;
+}
+
+/* Fills the empty loaded magazine out of slabs. Lock held. */
+static bool fill_from_slabs(struct kmem_cache *cache, struct thread_slot *slot)
+{
+	void **objects = slot->loaded.store->object;
+	uint32_t want = slot->loaded.capacity, k, got;
+
+	if (want > cache->batchcount)
+		want = cache->batchcount;
+	got = depot_take(cache, objects, want);
+	for (k = 0; k < got / 2; k++) {
+		void *swap = objects[k];
+
+		objects[k] = objects[got - 1 - k];
+		objects[got - 1 - k] = swap;
+	}
+	slot->loaded.count = got;
+	if (got)
+		cache->refills++;
+	return got != 0;
+}
+
+bool depot_refill(struct kmem_cache *cache, struct thread_slot *slot)
+{
+	do {
+		bool filled;
+
+		sync_lock(cache->pool, &cache->lock);
+		filled = exchange_for_full(cache, slot) || fill_from_slabs(cache, slot);
+		sync_unlock(cache->pool, &cache->lock);
+		if (filled)
+			return true;
+	} while (depot_grow(cache));
+	return false;
+}
+
+void depot_accept(struct kmem_cache *cache, struct thread_slot *slot)
+{
+	struct magazine_store *store = NULL;
+	bool empty = false;
+
+	sync_lock(cache->pool, &cache->lock);
+	if (cache->full_count < cache->shared)
+		store = spare_get(cache);
+	if (store) {
+		struct magazine_store *full = magazine_unload(&slot->spare);
+
+		magazine_list_push(&cache->full, full);
+		cache->full_count++;
+		cache->depot_objects += full->count;
+		cache->exchanges++;
+		magazine_load(&slot->spare, store);
+	} else {
+		empty = depot_give(cache, slot->spare.store->object, slot->spare.count);
+		slot->spare.count = 0;
+		cache->flushes++;
+	}
+	sync_unlock(cache->pool, &cache->lock);
+	if (empty)
+		depot_trim_default(cache);
+}
+
+void *depot_alloc_one(struct kmem_cache *cache)
+{
+	void *object;
+	uint32_t got;
+
+	do {
+		sync_lock(cache->pool, &cache->lock);
+		got = depot_take(cache, &object, 1);
+		sync_unlock(cache->pool, &cache->lock);
+		if (got)
+			return object;
+	} while (depot_grow(cache));
+	return NULL;
+}
+
+void depot_free_one(struct kmem_cache *cache, void *object)
+{
+	bool empty;
+
+	sync_lock(cache->pool, &cache->lock);
+	empty = depot_give(cache, &object, 1);
+	sync_unlock(cache->pool, &cache->lock);
+	if (empty)
+		depot_trim_default(cache);
+}
+
+static void construct_all(struct kmem_cache *cache, uint32_t which)
+{
+	uint32_t k;
+
+	if (!cache->ctor)
+		return;
+	for (k = 0; k < cache->geometry.capacity; k++)
+		cache->ctor(lookup_address(cache->arena, which, k));
+}
+
+/* The colour for the next slab: bytes before its first object. */
+static uint32_t next_colour(struct kmem_cache *cache)
+{
+	uint32_t colour;
+
+	sync_lock(cache->pool, &cache->lock);
+	colour = cache->colour_next * cache->geometry.colour_off;
+	cache->colour_next = (cache->colour_next + 1) % cache->geometry.colours;
+	sync_unlock(cache->pool, &cache->lock);
+	return colour;
+}
+
+bool depot_grow(struct kmem_cache *cache)
+{
+	struct arena *arena = cache->arena;
+	uint32_t pages = 1u << cache->geometry.order, page, which;
+	struct slab *slab;
+	bool fresh;
+
+	page = arena_alloc_run(cache->pool, arena, pages, ARENA_SLAB, &fresh);
+	if (page == ARENA_NO_PAGE)
+		return false;
+	which = arena_slab_new(cache->pool, arena);
+	slab = &arena->slab[which];
+	slab_init(slab, arena->bits + (size_t)page * arena->words_a_page, cache->geometry.capacity,
+		  next_colour(cache), cache->geometry.stride, (uint32_t)slab_run_bytes(cache));
+	slab->owner = cache;
+	slab->cache = cache->id;
+	slab->page = page;
+	slab->list = LIST_NONE;
+	slab->stamp = now_seconds(cache);
+	arena_set_owner(arena, page, pages, which + 1);
+	construct_all(cache, which);
+	sync_lock(cache->pool, &cache->lock);
+	shelf_file(cache, which);
+	cache->free_objects += cache->geometry.capacity;
+	cache->grows++;
+	sync_unlock(cache->pool, &cache->lock);
+	return true;
+}
+
+/* Gives a slab that is in no list back to its arena. */
+static void slab_release(struct kmem_cache *cache, uint32_t which)
+{
+	struct arena *arena = cache->arena;
+	uint32_t page = arena->slab[which].page, pages = 1u << cache->geometry.order;
+
+	arena_set_owner(arena, page, pages, PAGE_UNOWNED);
+	arena_slab_free(cache->pool, arena, which);
+	arena_free_run(cache->pool, arena, page, pages, ARENA_SLAB);
+}
+
+/* True if the oldest empty slab is to go. Lock held. */
+static bool oldest_is_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age,
+			  uint32_t now)
+{
+	uint32_t oldest = cache->empty_last;
+
+	if (oldest == SLAB_NO_SLAB)
+		return false;
+	return cache->empty_slabs * slab_run_bytes(cache) > keep_bytes ||
+	       now - cache->arena->slab[oldest].stamp >= max_age;
+}
+
+/* Takes the slabs that are to go out of the lists: a chain by their next field. */
+static uint32_t detach_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
+{
+	uint32_t chain = SLAB_NO_SLAB, which, now = now_seconds(cache);
+
+	sync_lock(cache->pool, &cache->lock);
+	while (oldest_is_due(cache, keep_bytes, max_age, now)) {
+		which = cache->empty_last;
+		shelf_remove(cache, which);
+		cache->arena->slab[which].next = chain;
+		cache->free_objects -= cache->geometry.capacity;
+		cache->releases++;
+		chain = which;
+	}
+	sync_unlock(cache->pool, &cache->lock);
+	return chain;
+}
+
+size_t depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
+{
+	uint32_t chain = detach_due(cache, keep_bytes, max_age), next;
+	size_t bytes = 0;
+
+	if (chain != SLAB_NO_SLAB && (cache->flags & SLAB_TYPESAFE_BY_RCU) &&
+	    cache->pool->options.rcu_synchronize)
+		cache->pool->options.rcu_synchronize();
+	for (; chain != SLAB_NO_SLAB; chain = next) {
+		next = cache->arena->slab[chain].next;
+		slab_release(cache, chain);
+		bytes += slab_run_bytes(cache);
+	}
+	return bytes;
+}
+
+size_t depot_trim_all(struct kmem_cache *cache)
+{
+	if ((cache->flags & SLAB_TYPESAFE_BY_RCU) && !cache->pool->options.rcu_synchronize)
+		return 0;
+	return depot_trim(cache, 0, 0);
+}
+
+void depot_trim_default(struct kmem_cache *cache)
+{
+	const struct slabpool_options *options = &cache->pool->options;
+	uint32_t age = (options->retain_ms + 999) / 1000;
+
+	/* A free must not wait for a grace period. */
+	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
+		return;
+	depot_trim(cache, (size_t)options->retain_kib * 1024, age);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Instance: one allocator with all of its state.
+ *
+ *   struct slabpool
+ *    |-- arena[4]      made when the first cache of their granule is
+ *    |-- meta[]        caches for the allocator's own objects: descriptors, magazines, records
+ *    |-- kmalloc[]     the size classes
+ *    |-- first .. last caches of the user, kmalloc's among them
+ *    |-- threads       what each thread holds
+ *    `-- platform      the system below
+ *
+ * The struct itself lies in a reservation of its own. Destroying an instance gives the
+ * reservations back, and with them everything at once.
+ *
+ * fork(): the child has one thread and a copy of everything. All locks are taken before and
+ * given back after, on both sides, in the order in which they are nested; then the child collects
+ * what the other threads' magazines held.
+ *
+ * Locking: see sync.c for the order.
+ */
+#include "core/instance.h"
+#include "core/check.h"
+#include "core/lookup.h"
+#include "core/sync.h"
+#include "core/thread.h"
+
+#include <string.h>
+
+static const uint32_t arena_shift[INSTANCE_ARENAS] = { 3, 4, 6, 10 };
+
+static const uint32_t meta_size[META_COUNT] = {
+	[META_CACHE] = sizeof(struct kmem_cache),
+	[META_RECORD] = sizeof(struct thread_record),
+	[META_CHUNK] = sizeof(struct thread_chunk),
+	[META_STORE_16] = sizeof(struct magazine_store) + 16 * sizeof(void *),
+	[META_STORE_64] = sizeof(struct magazine_store) + 64 * sizeof(void *),
+	[META_STORE_256] = sizeof(struct magazine_store) + 256 * sizeof(void *),
+	[META_NAME_32] = 32,
+	[META_NAME_256] = 256,
+};
+
+static const char *const kmalloc_name[GEOMETRY_KMALLOC_CLASSES] = {
+	"kmalloc-8", "kmalloc-16", "kmalloc-32", "kmalloc-64", "kmalloc-96",
+	"kmalloc-128", "kmalloc-192", "kmalloc-256", "kmalloc-512", "kmalloc-1024",
+	"kmalloc-2048", "kmalloc-4096", "kmalloc-8192",
+};
+
+/* The arena's place for a granule: with the option `granule` all share the first. */
+static uint32_t arena_place_of(const struct slabpool *pool, uint32_t granule_shift)
+{
+	uint32_t k = 0;
+
+	if (pool->options.granule)
+		return 0;
+	while (k < INSTANCE_ARENAS - 1 && arena_shift[k] < granule_shift)
+		k++;
+	return k;
+}
+
+static uint32_t arena_shift_of(const struct slabpool *pool, uint32_t place)
+{
+	uint32_t shift = 3;
+
+	if (!pool->options.granule)
+		return arena_shift[place];
+	while ((1u << shift) < pool->options.granule)
+		shift++;
+	return shift;
+}
+
+struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)
+{
+	uint32_t place = arena_place_of(pool, granule_shift);
+	struct arena *arena = &pool->arena[place];
+	int error = 0;
+
+	if (slabpool_acquire_u8(&pool->arena_made[place]))
+		return arena;
+	sync_lock(pool, &pool->arena_lock);
+	if (!slabpool_acquire_u8(&pool->arena_made[place])) {
+		error = arena_init(pool, arena, (size_t)pool->options.arena_mib << 20,
+				   arena_shift_of(pool, place));
+		if (!error)
+			slabpool_release_u8(&pool->arena_made[place], 1);
+	}
+	sync_unlock(pool, &pool->arena_lock);
+	return error ? NULL : arena;
+}
+
+struct arena *instance_find(struct slabpool *pool, const void *p)
+{
+	uint32_t k;
+
+	for (k = 0; k < INSTANCE_ARENAS; k++)
+		if (slabpool_acquire_u8(&pool->arena_made[k]) &&
+		    lookup_offset(&pool->arena[k], p) != LOOKUP_NOT_IN)
+			return &pool->arena[k];
+	return NULL;
+}
+
+static bool is_pow2_or_0(unsigned int n)
+{
+	return (n & (n - 1)) == 0;
+}
+
+static bool options_fit(const struct slabpool_options *options)
+{
+#define SLABPOOL_OPTION_CHECK(type, name, standard, low, high, text)                             \
+	if (options->name + 1u < (low) + 1u || options->name > (high))                           \
+		return false;
+	SLABPOOL_OPTION_LIST(SLABPOOL_OPTION_CHECK)
+#undef SLABPOOL_OPTION_CHECK
+	return is_pow2_or_0(options->granule) && (options->granule == 0 || options->granule >= 8) &&
+	       options->granule <= SLABPOOL_PAGE_SIZE;
+}
+
+static bool setup_meta(struct slabpool *pool)
+{
+	uint32_t k;
+
+	for (k = 0; k < META_COUNT; k++) {
+		pool->meta[k].id = pool->next_id++;
+		if (cache_setup(pool, &pool->meta[k], "slabpool", meta_size[k], NULL, 0, CACHE_META))
+			return false;
+	}
+	return true;
+}
+
+static bool setup_kmalloc(struct slabpool *pool)
+{
+	struct kmem_cache_args args = { 0 };
+	uint32_t k, size, limit;
+
+	for (k = 0; k < GEOMETRY_KMALLOC_CLASSES; k++) {
+		struct kmem_cache *cache = &pool->kmalloc[k];
+
+		size = geometry_kmalloc_size(k);
+		args.align = size & (0u - size);
+		/* A small buffer aligns its arena less than the largest class would like. */
+		limit = pool->arena[0].align;
+		if (pool->options.granule && args.align > limit)
+			args.align = limit;
+		cache->id = pool->next_id++;
+		if (cache_setup(pool, cache, kmalloc_name[k], size, &args, SLAB_KMALLOC,
+				CACHE_KMALLOC))
+			return false;
+		cache->prev = pool->last;
+		if (pool->last)
+			pool->last->next = cache;
+		else
+			pool->first = cache;
+		pool->last = cache;
+	}
+	return true;
+}
+
+static void release_all(struct slabpool *pool)
+{
+	struct slabpool_platform platform = pool->platform;
+	uint32_t k;
+
+	for (k = 0; k < INSTANCE_ARENAS; k++)
+		if (pool->arena_made[k])
+			arena_exit(pool, &pool->arena[k]);
+	sync_exit(pool, &pool->arena_lock, NULL);
+	sync_exit(pool, &pool->lock, NULL);
+	platform.unreserve(platform.context, pool, pool->bytes);
+}
+
+struct slabpool *instance_create(const struct slabpool_platform *platform,
+				 const struct slabpool_options *options, bool is_default)
+{
+	struct slabpool_options standard;
+	size_t bytes = (sizeof(struct slabpool) + SLABPOOL_PAGE_SIZE - 1) & ~(SLABPOOL_PAGE_SIZE - 1);
+	struct slabpool *pool;
+
+	if (!options) {
+		slabpool_options_init(&standard);
+		options = &standard;
+	}
+	if (!options_fit(options))
+		return NULL;
+	pool = platform->reserve(platform->context, bytes, 64);
+	if (!pool)
+		return NULL;
+	if (platform->commit(platform->context, pool, bytes, true)) {
+		platform->unreserve(platform->context, pool, bytes);
+		return NULL;
+	}
+	pool->platform = *platform;
+	pool->options = *options;
+	pool->bytes = bytes;
+	pool->is_default = is_default;
+	if (sync_init(pool, &pool->lock, NULL) || sync_init(pool, &pool->arena_lock, NULL)) {
+		platform->unreserve(platform->context, pool, bytes);
+		return NULL;
+	}
+	if (!setup_meta(pool) || !setup_kmalloc(pool)) {
+		release_all(pool);
+		return NULL;
+	}
+	return pool;
+}
+
+struct slabpool *slabpool_create(const struct slabpool_platform *platform,
+				 const struct slabpool_options *options)
+{
+	return instance_create(platform, options, false);
+}
+
+void slabpool_destroy(struct slabpool *pool)
+{
+	struct kmem_cache *cache;
+	uint32_t k;
+
+	if (!pool)
+		return;
+	if (pool->platform.thread_set)
+		pool->platform.thread_set(pool->platform.context, NULL);
+	for (cache = pool->first; cache; cache = cache->next)
+		sync_exit(pool, &cache->lock, NULL);
+	for (k = 0; k < META_COUNT; k++)
+		sync_exit(pool, &pool->meta[k].lock, NULL);
+	release_all(pool);
+}
+
+size_t slabpool_reap(struct slabpool *pool)
+{
+	struct kmem_cache *cache;
+	size_t bytes = 0;
+	uint32_t k;
+
+	sync_lock(pool, &pool->lock);
+	for (cache = pool->first; cache; cache = cache->next)
+		bytes += cache_reap(cache);
+	for (k = 0; k < META_COUNT; k++)
+		bytes += cache_reap(&pool->meta[k]);
+	sync_unlock(pool, &pool->lock);
+	for (k = 0; k < INSTANCE_ARENAS; k++)
+		if (slabpool_acquire_u8(&pool->arena_made[k]))
+			bytes += arena_reap(pool, &pool->arena[k]);
+	return bytes;
+}
+
+void slabpool_observe(struct slabpool *pool,
+		      void (*event)(void *context, const struct slabpool_event *event),
+		      void *context)
+{
+	slabpool_thread_flush(pool);
+	pool->event_context = context;
+	pool->event = event;
+}
+
+void slabpool_fork_prepare(struct slabpool *pool)
+{
+	struct kmem_cache *cache;
+	uint32_t k;
+
+	sync_lock(pool, &pool->lock);
+	for (cache = pool->first; cache; cache = cache->next)
+		sync_lock(pool, &cache->lock);
+	for (k = 0; k < META_COUNT; k++)
+		sync_lock(pool, &pool->meta[k].lock);
+	sync_lock(pool, &pool->arena_lock);
+	for (k = 0; k < INSTANCE_ARENAS; k++)
+		if (pool->arena_made[k])
+			sync_lock(pool, &pool->arena[k].lock);
+}
+
+void slabpool_fork_parent(struct slabpool *pool)
+{
+	struct kmem_cache *cache;
+	uint32_t k;
+
+	for (k = 0; k < INSTANCE_ARENAS; k++)
+		if (pool->arena_made[k])
+			sync_unlock(pool, &pool->arena[k].lock);
+	sync_unlock(pool, &pool->arena_lock);
+	for (k = 0; k < META_COUNT; k++)
+		sync_unlock(pool, &pool->meta[k].lock);
+	for (cache = pool->first; cache; cache = cache->next)
+		sync_unlock(pool, &cache->lock);
+	sync_unlock(pool, &pool->lock);
+}
+
+void slabpool_fork_child(struct slabpool *pool)
+{
+	slabpool_fork_parent(pool);
+	thread_collect_others(pool);
+}
+
+const char *slabpool_version(void)
+{
+	return SLABPOOL_VERSION;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kmalloc: memory of any size.
+ *
+ *   size      0          -> ZERO_SIZE_PTR
+ *   1 .. 8192            -> the smallest of 13 size classes, each a cache
+ *   .. KMALLOC_MAX_SIZE  -> a run of pages
+ *   beyond (kvmalloc)    -> a run of pages of vmalloc's kind
+ *
+ * kfree() needs no cache: the state byte at the address says whether a run or an object of a cache
+ * starts there, and the page map whose it is.
+ *
+ * Guarantee: ksize(kmalloc(n)) >= n; a power of two up to the arena's alignment is naturally
+ * aligned; krealloc() never loses the old object when it fails.
+ *
+ * Locking: none here.
+ */
+#include "core/check.h"
+#include "core/instance.h"
+#include "core/lookup.h"
+#include "core/pages.h"
+
+#include <string.h>
+
+static void event_object(struct slabpool *pool, enum slabpool_event_kind kind, const void *object,
+			 const void *result, size_t size, size_t align, gfp_t gfp)
+{
+	struct slabpool_event event = {
+		.kind = kind, .object = object, .result = result, .size = size, .align = align,
+		.flags = gfp,
+	};
+
+	instance_event(pool, &event);
+}
+
+/* Without event and message. virt: vmalloc may serve what kmalloc cannot. */
+static void *get(struct slabpool *pool, size_t size, gfp_t gfp, bool virt)
+{
+	if (SLABPOOL_UNLIKELY(size == 0))
+		return ZERO_SIZE_PTR;
+	if (SLABPOOL_LIKELY(size <= KMALLOC_MAX_CACHE_SIZE))
+		return cache_alloc(&pool->kmalloc[geometry_kmalloc_class((uint32_t)size)],
+				   gfp | __GFP_NOWARN);
+	if (size <= KMALLOC_MAX_SIZE)
+		return pages_alloc(pool, size, 1, STATE_RUN_KMALLOC, gfp);
+	return virt ? pages_alloc(pool, size, 1, STATE_RUN_VMALLOC, gfp) : NULL;
+}
+
+static void *get_said(struct slabpool *pool, const char *call, size_t size, gfp_t gfp, bool virt)
+{
+	void *object = get(pool, size, gfp & ~__GFP_NOFAIL, virt);
+
+	if (SLABPOOL_UNLIKELY(!object))
+		check_no_memory(pool, call, NULL, size, gfp);
+	event_object(pool, SLABPOOL_EVENT_KMALLOC, NULL, ZERO_OR_NULL_PTR(object) ? NULL : object,
+		     size, 0, gfp);
+	return object;
+}
+
+void *slabpool_kmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
+{
+	return get_said(pool, "kmalloc", size, gfp, false);
+}
+
+void *slabpool_kvmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
+{
+	return get_said(pool, "kvmalloc", size, gfp, true);
+}
+
+void *slabpool_vmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
+{
+	void *run = size ? pages_alloc(pool, size, 1, STATE_RUN_VMALLOC, gfp) : NULL;
+
+	if (!run && size)
+		check_no_memory(pool, "vmalloc", NULL, size, gfp);
+	event_object(pool, SLABPOOL_EVENT_KMALLOC, NULL, run, size, 0, gfp);
+	return run;
+}
+
+/* The cache whose live object starts at p, or NULL. */
+static struct kmem_cache *cache_of(struct slabpool *pool, const void *p)
+{
+	struct arena *arena = instance_find(pool, p);
+	size_t offset, granule;
+	uint32_t which;
+	uint8_t state;
+
+	if (!arena)
+		return NULL;
+	offset = (uintptr_t)p - arena->address;
+	granule = offset >> arena->granule_shift;
+	if (granule << arena->granule_shift != offset ||
+	    granule >= slabpool_load_size(&arena->open_granules))
+		return NULL;
+	state = slabpool_load_u8(&arena->state[granule]);
+	if (state == STATE_NONE || (state >= STATE_RUN_KMALLOC && state <= STATE_RUN_VMALLOC))
+		return NULL;
+	which = lookup_slab(arena, offset);
+	return which == SLAB_NO_SLAB ? NULL : arena->slab[which].owner;
+}
+
+/* Frees whatever kmalloc, a cache or (virt) vmalloc gave; false after a report. */
+static bool put(struct slabpool *pool, const char *call, const void *object, bool virt)
+{
+	struct kmem_cache *cache = cache_of(pool, object);
+	void *p = (void *)(uintptr_t)object;
+
+	if (SLABPOOL_LIKELY(cache != NULL))
+		return cache_free(cache, p, call);
+	if (pages_free(pool, object, STATE_RUN_KMALLOC))
+		return true;
+	if (virt && pages_free(pool, object, STATE_RUN_VMALLOC))
+		return true;
+	check_bad_free(pool, call, NULL, object);
+	return false;
+}
+
+/* True if put() would take it: the observer must see a free before the memory is reused. */
+static bool would_take(struct slabpool *pool, const void *object, bool virt)
+{
+	uint8_t kind = STATE_NONE;
+
+	if (cache_of(pool, object))
+		return true;
+	return pages_size(pool, object, &kind) != 0 &&
+	       (kind == STATE_RUN_KMALLOC || (virt && kind == STATE_RUN_VMALLOC));
+}
+
+static void put_said(struct slabpool *pool, const char *call, const void *object, bool virt)
+{
+	if (ZERO_OR_NULL_PTR(object))
+		return;
+	if (SLABPOOL_UNLIKELY(pool->event != NULL) && would_take(pool, object, virt))
+		event_object(pool, SLABPOOL_EVENT_KFREE, object, NULL, 0, 0, 0);
+	put(pool, call, object, virt);
+}
+
+void slabpool_kfree(struct slabpool *pool, const void *object)
+{
+	put_said(pool, "kfree", object, false);
+}
+
+void slabpool_kvfree(struct slabpool *pool, const void *object)
+{
+	put_said(pool, "kvfree", object, true);
+}
+
+void slabpool_vfree(struct slabpool *pool, const void *object)
+{
+	uint8_t kind = STATE_NONE;
+
+	if (!object)
+		return;
+	if (pages_size(pool, object, &kind) == 0 || kind != STATE_RUN_VMALLOC) {
+		check_bad_free(pool, "vfree", NULL, object);
+		return;
+	}
+	event_object(pool, SLABPOOL_EVENT_KFREE, object, NULL, 0, 0, 0);
+	pages_free(pool, object, STATE_RUN_VMALLOC);
+}
+
+/* Usable bytes of a live object or run, 0 if there is none. */
+static size_t usable(struct slabpool *pool, const void *object)
+{
+	struct kmem_cache *cache = cache_of(pool, object);
+	uint8_t kind;
+
+	return cache ? cache->size : pages_size(pool, object, &kind);
+}
+
+size_t slabpool_ksize(struct slabpool *pool, const void *object)
+{
+	size_t size;
+
+	if (ZERO_OR_NULL_PTR(object))
+		return 0;
+	size = usable(pool, object);
+	if (size == 0)
+		check_bad_free(pool, "ksize", NULL, object);
+	return size;
+}
+
+/* A larger object with the old one's contents; the old one stays. */
+static void *grown(struct slabpool *pool, const void *object, size_t old_size, size_t size,
+		   gfp_t gfp, bool virt)
+{
+	unsigned char *fresh = get(pool, size, gfp & ~(__GFP_ZERO | __GFP_NOFAIL), virt);
+
+	if (!fresh)
+		return NULL;
+	memcpy(fresh, object, old_size < size ? old_size : size);
+	if ((gfp & __GFP_ZERO) && size > old_size)
+		memset(fresh + old_size, 0, size - old_size);
+	return fresh;
+}
+
+/* True if an object of these usable bytes should stay where it is for the new size. */
+static bool fits(size_t old_size, size_t size)
+{
+	return size <= old_size && (old_size <= KMALLOC_MAX_CACHE_SIZE || size > old_size / 2);
+}
+
+static void *resize(struct slabpool *pool, const char *call, const void *object, size_t size,
+		    gfp_t gfp, bool virt)
+{
+	size_t old_size = usable(pool, object);
+	void *fresh;
+
+	if (old_size == 0) {
+		check_bad_free(pool, call, NULL, object);
+		return NULL;
+	}
+	fresh = fits(old_size, size) ? (void *)(uintptr_t)object
+				     : grown(pool, object, old_size, size, gfp, virt);
+	event_object(pool, SLABPOOL_EVENT_KREALLOC, object, fresh, size, 0, gfp);
+	if (!fresh)
+		check_no_memory(pool, call, NULL, size, gfp);
+	else if (fresh != object)
+		put(pool, call, object, virt);
+	return fresh;
+}
+
+static void *realloc_any(struct slabpool *pool, const char *call, const void *object, size_t size,
+			 gfp_t gfp, bool virt)
+{
+	if (ZERO_OR_NULL_PTR(object))
+		return get_said(pool, call, size, gfp, virt);
+	if (size == 0) {
+		put_said(pool, call, object, virt);
+		return ZERO_SIZE_PTR;
+	}
+	return resize(pool, call, object, size, gfp, virt);
+}
+
+void *slabpool_krealloc(struct slabpool *pool, const void *object, size_t size, gfp_t gfp)
+{
+	return realloc_any(pool, "krealloc", object, size, gfp, false);
+}
+
+void *slabpool_kvrealloc(struct slabpool *pool, const void *object, size_t size, gfp_t gfp)
+{
+	return realloc_any(pool, "kvrealloc", object, size, gfp, true);
+}
+
+/* The class whose objects are aligned so: every class is aligned to its largest power of two. */
+static struct kmem_cache *class_for(struct slabpool *pool, size_t align, size_t size)
+{
+	size_t want = size > align ? size : align;
+	uint32_t k;
+
+	if (want > KMALLOC_MAX_CACHE_SIZE)
+		return NULL;
+	for (k = geometry_kmalloc_class((uint32_t)want); k < GEOMETRY_KMALLOC_CLASSES; k++)
+		if (pool->kmalloc[k].geometry.align >= align)
+			return &pool->kmalloc[k];
+	return NULL;
+}
+
+void *slabpool_kmemalign(struct slabpool *pool, size_t align, size_t size, gfp_t gfp)
+{
+	struct kmem_cache *cache;
+	void *object = NULL;
+
+	if (align == 0 || (align & (align - 1)) != 0)
+		return NULL;
+	cache = class_for(pool, align, size ? size : 1);
+	if (cache)
+		object = cache_alloc(cache, (gfp | __GFP_NOWARN) & ~__GFP_NOFAIL);
+	else if (size <= SIZE_MAX / 2)
+		object = pages_alloc(pool, size ? size : 1, align,
+				     size <= KMALLOC_MAX_SIZE ? STATE_RUN_KMALLOC
+							      : STATE_RUN_VMALLOC,
+				     gfp);
+	if (!object)
+		check_no_memory(pool, "kmemalign", NULL, size, gfp);
+	event_object(pool, SLABPOOL_EVENT_KMEMALIGN, NULL, object, size, align, gfp);
+	return object;
+}

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registry: caches come and go.
+ *
+ *   memory -> live (pool->first .. last) -> retired (pool->retired .. retired_last) -> live ...
+ *
+ * A destroyed cache's descriptor is never given back while the instance lives: it is dead, refuses
+ * every call with a report, and is reused only after RETIRED_KEEP others were destroyed after it.
+ * So a stale pointer to a cache is found with certainty for a long time, and the id, which is the
+ * place of the cache in every thread's table, comes back with its descriptor.
+ *
+ * Destroy empties every thread's magazines of the cache: by contract no other use of it runs. With
+ * live objects it reports and leaves the cache as it was, usable.
+ *
+ * Tags: a cache has a state byte value of its own in its arena as long as there are any
+ * (STATE_TAG_FIRST .. STATE_TAG_LAST), else STATE_TAG_SHARED and a slower free.
+ *
+ * Locking: the instance's lock protects the lists, tags and ids.
+ */
+#include "core/check.h"
+#include "core/instance.h"
+#include "core/lookup.h"
+#include "core/sync.h"
+#include "core/thread.h"
+
+#include <string.h>
+
+#define RETIRED_KEEP 32u
+/* Objects that destroy names, beyond their count. */
+#define LIVE_REPORTS 16u
+
+#define FLAGS_KNOWN                                                                              \
+	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_HWCACHE_ALIGN |            \
+	 SLAB_STORE_USER | SLAB_RECLAIM_ACCOUNT | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU |            \
+	 SLAB_TRACE | SLAB_NO_MERGE | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_MEM_SPREAD |      \
+	 SLAB_DEBUG_OBJECTS | SLAB_NOLEAKTRACE | SLAB_FAILSLAB | SLAB_ACCOUNT | SLAB_KASAN |     \
+	 SLAB_NO_USER_FLAGS | SLAB_SKIP_KFENCE | SLAB_KMALLOC | SLAB_NO_OBJ_EXT | SLAB_NOTRACK)
+/* A cache with one of these is never merged. */
+#define FLAGS_NO_MERGE                                                                           \
+	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE |  \
+	 SLAB_TYPESAFE_BY_RCU | SLAB_NO_MERGE | SLAB_NOLEAKTRACE | SLAB_FAILSLAB)
+/* Caches are alike only if these agree. */
+#define FLAGS_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_ACCOUNT)
+
+static const size_t no_granules;
+
+static size_t text_length(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n])
+		n++;
+	return n;
+}
+
+static bool text_has_blank(const char *text)
+{
+	while (*text && *text != ' ')
+		text++;
+	return *text == ' ';
+}
+
+/* The smallest slab order that suits the arena: a slab should not be more than a sixteenth. */
+static bool geometry_for(struct slabpool *pool, struct geometry_request *request,
+			 struct geometry *geometry, struct arena **arena)
+{
+	uint32_t shift = 0;
+
+	if (!geometry_compute(request, geometry))
+		return false;
+	while ((1u << shift) < geometry->granule)
+		shift++;
+	*arena = instance_arena(pool, shift);
+	if (!*arena)
+		return false;
+	while (request->max_order > 0 && (16u << request->max_order) > (*arena)->pages)
+		request->max_order--;
+	if (request->min_order > request->max_order)
+		request->min_order = request->max_order;
+	return geometry_compute(request, geometry) && geometry->align <= (*arena)->align &&
+	       (1u << geometry->order) <= (*arena)->pages;
+}
+
+static bool geometry_choose(struct slabpool *pool, struct kmem_cache *cache, uint32_t size,
+			    uint32_t align, enum cache_life life)
+{
+	const struct slabpool_options *options = &pool->options;
+	struct geometry_request request = {
+		.size = size, .align = align,
+		.hwcache_align = (cache->flags & SLAB_HWCACHE_ALIGN) != 0,
+		.granule = options->granule, .page_shift = SLABPOOL_PAGE_SHIFT,
+		.min_order = life == CACHE_META ? 0 : options->min_order,
+		.max_order = options->max_order, .min_objects = options->min_objects,
+	};
+
+	if (request.max_order < request.min_order)
+		request.max_order = request.min_order;
+	return geometry_for(pool, &request, &cache->geometry, &cache->arena);
+}
+
+static uint8_t tag_get(struct arena *arena)
+{
+	uint32_t tag;
+
+	for (tag = STATE_TAG_FIRST; tag <= STATE_TAG_LAST; tag++) {
+		if (!arena->tag_used[tag]) {
+			arena->tag_used[tag] = true;
+			return (uint8_t)tag;
+		}
+	}
+	return STATE_TAG_SHARED;
+}
+
+static void tag_put(struct arena *arena, uint8_t tag)
+{
+	arena->tag_used[tag] = false;
+}
+
+static void limits_choose(struct kmem_cache *cache, uint32_t capacity)
+{
+	const struct slabpool_options *options = &cache->pool->options;
+	uint32_t room = options->magazine_kib * 1024 / cache->geometry.stride;
+	uint32_t limit = capacity ? capacity : options->limit;
+
+	if (!capacity && limit > room)
+		limit = room;
+	if (limit > MAGAZINE_MAX)
+		limit = MAGAZINE_MAX;
+	if (limit < 1)
+		limit = 1;
+	cache->limit = cache->batchcount = limit;
+	cache->shared = options->shared;
+}
+
+static void behaviour_choose(struct kmem_cache *cache)
+{
+	const struct slabpool_options *options = &cache->pool->options;
+	bool keeps_contents = cache->ctor || (cache->flags & SLAB_TYPESAFE_BY_RCU);
+
+	cache->confirm = cache->tag == STATE_TAG_SHARED ||
+			 (cache->flags & SLAB_CONSISTENCY_CHECKS) != 0;
+	cache->zero_on_free = options->init_on_free && !keeps_contents;
+	cache->gfp_or = options->init_on_alloc && !keeps_contents ? __GFP_ZERO : 0;
+	cache->fast_tag = cache->tag;
+	if (cache->confirm || cache->zero_on_free || options->exact_double_free)
+		cache->fast_tag = CACHE_TAG_SLOW;
+}
+
+int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *name, uint32_t size,
+		const struct kmem_cache_args *args, slab_flags_t flags, enum cache_life life)
+{
+	static const struct kmem_cache_args no_args;
+
+	args = args ? args : &no_args;
+	cache->pool = pool;
+	cache->flags = flags;
+	cache->ctor = args->ctor;
+	cache->name = name;
+	cache->size = size;
+	cache->useroffset = args->useroffset;
+	cache->usersize = args->usersize;
+	if (!geometry_choose(pool, cache, size, args->align, life))
+		return -22; /* -EINVAL */
+	if (sync_init(pool, &cache->lock, NULL))
+		return -12; /* -ENOMEM */
+	cache->address = cache->arena->address;
+	cache->granules = &cache->arena->open_granules;
+	cache->state = cache->arena->state;
+	cache->granule_shift = cache->arena->granule_shift;
+	cache->thread_local_slots = pool->is_default;
+	cache->tag = life == CACHE_META ? STATE_NONE : tag_get(cache->arena);
+	cache->life = (uint8_t)life;
+	shelf_init(cache);
+	limits_choose(cache, args->sheaf_capacity);
+	behaviour_choose(cache);
+	return 0;
+}
+
+void cache_teardown(struct kmem_cache *cache)
+{
+	if (cache->life != CACHE_META)
+		tag_put(cache->arena, cache->tag);
+	sync_exit(cache->pool, &cache->lock, NULL);
+}
+
+static char *name_copy(struct slabpool *pool, const char *name, uint32_t *bytes)
+{
+	size_t length = text_length(name) + 1;
+	char *copy;
+
+	*bytes = (uint32_t)length;
+	if (length > 256)
+		copy = slabpool_vmalloc(pool, length, __GFP_NOWARN);
+	else
+		copy = meta_alloc(pool, length > 32 ? META_NAME_256 : META_NAME_32);
+	return copy ? memcpy(copy, name, length) : NULL;
+}
+
+static void name_free(struct slabpool *pool, char *copy, uint32_t bytes)
+{
+	if (!copy)
+		return;
+	if (bytes > 256)
+		slabpool_vfree(pool, copy);
+	else
+		meta_free(pool, bytes > 32 ? META_NAME_256 : META_NAME_32, copy);
+}
+
+/* A descriptor to set up: the oldest retired one, or new memory. The instance's lock is held. */
+static struct kmem_cache *descriptor_get(struct slabpool *pool)
+{
+	struct kmem_cache *cache = pool->retired;
+	uint32_t id, generation;
+
+	if (pool->retired_count <= RETIRED_KEEP && pool->next_id < SLABPOOL_MAX_CACHES) {
+		cache = meta_alloc(pool, META_CACHE);
+		if (cache) {
+			memset(cache, 0, sizeof(*cache));
+			cache->id = pool->next_id++;
+			return cache;
+		}
+		cache = pool->retired;
+	}
+	if (!cache)
+		return NULL;
+	pool->retired = cache->next;
+	pool->retired_count--;
+	id = cache->id;
+	generation = cache->generation + 1;
+	memset(cache, 0, sizeof(*cache));
+	cache->id = id;
+	cache->generation = generation;
+	return cache;
+}
+
+/* Puts a dead descriptor at the end of the retired ones. The instance's lock is held. */
+static void descriptor_retire(struct slabpool *pool, struct kmem_cache *cache)
+{
+	cache->life = CACHE_DEAD;
+	cache->granules = &no_granules;
+	cache->fast_tag = CACHE_TAG_SLOW;
+	cache->pool = pool;
+	cache->name = "(destroyed)";
+	cache->own_name = NULL;
+	cache->next = NULL;
+	if (pool->retired)
+		pool->retired_last->next = cache;
+	else
+		pool->retired = cache;
+	pool->retired_last = cache;
+	pool->retired_count++;
+}
+
+static void live_link(struct slabpool *pool, struct kmem_cache *cache)
+{
+	cache->next = NULL;
+	cache->prev = pool->last;
+	if (pool->last)
+		pool->last->next = cache;
+	else
+		pool->first = cache;
+	pool->last = cache;
+}
+
+static void live_unlink(struct slabpool *pool, struct kmem_cache *cache)
+{
+	if (cache->prev)
+		cache->prev->next = cache->next;
+	else
+		pool->first = cache->next;
+	if (cache->next)
+		cache->next->prev = cache->prev;
+	else
+		pool->last = cache->prev;
+}
+
+/* A live cache that a new one may share; its stride must hold the new object. */
+static struct kmem_cache *find_alike(struct slabpool *pool, uint32_t size,
+				     const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	uint32_t align = geometry_align(size, args ? args->align : 0,
+					(flags & SLAB_HWCACHE_ALIGN) != 0);
+	struct kmem_cache *cache;
+
+	if (!pool->options.merge || (flags & FLAGS_NO_MERGE) ||
+	    (args && (args->ctor || args->usersize)))
+		return NULL;
+	for (cache = pool->first; cache; cache = cache->next) {
+		if (cache->life != CACHE_LIVE || cache->ctor || cache->usersize ||
+		    (cache->flags & FLAGS_NO_MERGE) ||
+		    (cache->flags & FLAGS_SAME) != (flags & FLAGS_SAME))
+			continue;
+		if (cache->geometry.align >= align && cache->size == size)
+			return cache;
+	}
+	return NULL;
+}
+
+static const char *refusal(const char *name, unsigned int size,
+			   const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	if (!name || !*name)
+		return "a cache needs a name";
+	if (size == 0)
+		return "the object size is 0";
+	if (size > KMALLOC_MAX_SIZE)
+		return "the object size is beyond KMALLOC_MAX_SIZE";
+	if (args && args->align && (args->align & (args->align - 1)) != 0)
+		return "the alignment is no power of two";
+	if (args && args->align > KMALLOC_MAX_SIZE)
+		return "the alignment is beyond the largest slab";
+	if (flags & ~FLAGS_KNOWN)
+		return "an unknown flag is set";
+	if (args && args->sheaf_capacity > MAGAZINE_MAX)
+		return "the sheaf capacity is beyond 256";
+	if (args && (args->usersize > size || args->useroffset > size - args->usersize))
+		return "the usercopy region is not inside the object";
+	return NULL;
+}
+
+static struct kmem_cache *create_failed(struct slabpool *pool, const char *name, slab_flags_t flags,
+					const char *text, size_t size)
+{
+	struct slabpool_report panic = {
+		.kind = SLABPOOL_REPORT_PANIC, .call = "kmem_cache_create", .cache = name,
+	};
+
+	check_bad_argument(pool, "kmem_cache_create", name, text, size);
+	if (flags & SLAB_PANIC) {
+		check_report(pool, &panic);
+		pool->platform.fatal(pool->platform.context);
+	}
+	return NULL;
+}
+
+/* What a new cache is made from. */
+struct creation {
+	const char *name;
+	char *copy;           /* of the name, in the instance's memory */
+	uint32_t copy_bytes;
+	unsigned int size;
+	const struct kmem_cache_args *args;
+	slab_flags_t flags;
+	const char *text;     /* why it failed */
+};
+
+/* A new cache, or one that is shared; NULL and a text on failure. The instance's lock is held. */
+static struct kmem_cache *create_locked(struct slabpool *pool, struct creation *wish)
+{
+	struct kmem_cache *cache = find_alike(pool, wish->size, wish->args, wish->flags);
+	int error;
+
+	if (cache) {
+		cache->aliases++;
+		return cache;
+	}
+	cache = descriptor_get(pool);
+	if (!cache)
+		return NULL;
+	error = cache_setup(pool, cache, wish->copy, wish->size, wish->args, wish->flags,
+			    CACHE_LIVE);
+	if (error) {
+		if (error == -22)
+			wish->text = "size and alignment do not fit into a slab of this instance";
+		descriptor_retire(pool, cache);
+		return NULL;
+	}
+	cache->own_name = wish->copy;
+	cache->name_bytes = wish->copy_bytes;
+	wish->copy = NULL;
+	live_link(pool, cache);
+	return cache;
+}
+
+static struct kmem_cache *create_once(struct slabpool *pool, struct creation *wish)
+{
+	struct kmem_cache *cache;
+
+	wish->text = "no memory for the cache";
+	wish->copy = name_copy(pool, wish->name, &wish->copy_bytes);
+	if (!wish->copy)
+		return NULL;
+	sync_lock(pool, &pool->lock);
+	cache = create_locked(pool, wish);
+	sync_unlock(pool, &pool->lock);
+	name_free(pool, wish->copy, wish->copy_bytes);
+	return cache;
+}
+
+struct kmem_cache *slabpool_cache_create(struct slabpool *pool, const char *name, unsigned int size,
+					 const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	struct slabpool_event event = {
+		.kind = SLABPOOL_EVENT_CACHE_CREATE, .size = size, .flags = flags, .name = name,
+		.align = args ? args->align : 0,
+	};
+	struct creation wish = { .name = name, .size = size, .args = args, .flags = flags };
+	struct kmem_cache *cache;
+
+	wish.text = refusal(name, size, args, flags);
+	if (wish.text)
+		return create_failed(pool, name, flags, wish.text, size);
+	if (text_has_blank(name)) {
+		struct slabpool_report report = {
+			.kind = SLABPOOL_REPORT_NAME_SPACE, .call = "kmem_cache_create",
+			.cache = name,
+		};
+
+		check_report(pool, &report);
+	}
+	cache = create_once(pool, &wish);
+	if (!cache && slabpool_reap(pool) > 0)
+		cache = create_once(pool, &wish);
+	event.result = cache;
+	instance_event(pool, &event);
+	return cache ? cache : create_failed(pool, name, flags, wish.text, size);
+}
+
+/* Names the live objects of one slab. */
+static uint32_t report_slab(struct kmem_cache *cache, uint32_t which, uint32_t budget)
+{
+	struct slabpool_report report = {
+		.kind = SLABPOOL_REPORT_LIVE_OBJECTS, .call = "kmem_cache_destroy",
+		.cache = cache->name, .text = "live object",
+	};
+	uint32_t k;
+
+	for (k = 0; k < cache->geometry.capacity && budget > 0; k++) {
+		if (slab_is_free(&cache->arena->slab[which], k))
+			continue;
+		report.pointer = report.start = lookup_address(cache->arena, which, k);
+		report.size = cache->size;
+		check_report(cache->pool, &report);
+		budget--;
+	}
+	return budget;
+}
+
+static void report_live(struct kmem_cache *cache, size_t count)
+{
+	struct slabpool_report report = {
+		.kind = SLABPOOL_REPORT_LIVE_OBJECTS, .call = "kmem_cache_destroy",
+		.cache = cache->name, .size = count,
+	};
+	uint32_t list, which, budget = LIVE_REPORTS;
+
+	check_report(cache->pool, &report);
+	for (list = LIST_PARTIAL_3; list <= LIST_FULL; list++) {
+		if (list == LIST_EMPTY)
+			continue;
+		for (which = cache->list[list]; which != SLAB_NO_SLAB && budget > 0;
+		     which = cache->arena->slab[which].next)
+			budget = report_slab(cache, which, budget);
+	}
+}
+
+static bool refuse_destroy(struct kmem_cache *cache)
+{
+	struct slabpool_report report = {
+		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = "kmem_cache_destroy",
+		.cache = cache->name, .text = "the cache was destroyed already", .crime = true,
+	};
+
+	if (cache->life == CACHE_LIVE)
+		return false;
+	if (cache->life != CACHE_DEAD)
+		report.text = "a cache of kmalloc cannot be destroyed";
+	check_report(cache->pool, &report);
+	return true;
+}
+
+static bool drop_alias(struct kmem_cache *cache)
+{
+	bool shared;
+
+	sync_lock(cache->pool, &cache->pool->lock);
+	shared = cache->aliases > 0;
+	if (shared)
+		cache->aliases--;
+	sync_unlock(cache->pool, &cache->pool->lock);
+	return shared;
+}
+
+void slabpool_cache_destroy(struct kmem_cache *cache)
+{
+	struct slabpool_event event = { .kind = SLABPOOL_EVENT_CACHE_DESTROY, .owner = cache };
+	struct slabpool *pool;
+	uint32_t name_bytes;
+	char *name;
+	size_t live;
+
+	if (!cache || refuse_destroy(cache) || drop_alias(cache))
+		return;
+	pool = cache->pool;
+	thread_flush_all(cache);
+	depot_flush(cache);
+	live = (size_t)cache->slabs * cache->geometry.capacity - cache->free_objects;
+	if (live) {
+		report_live(cache, live);
+		return;
+	}
+	instance_event(pool, &event);
+	depot_trim(cache, 0, 0);
+	name = cache->own_name;
+	name_bytes = cache->name_bytes;
+	sync_lock(pool, &pool->lock);
+	live_unlink(pool, cache);
+	cache_teardown(cache);
+	descriptor_retire(pool, cache);
+	sync_unlock(pool, &pool->lock);
+	name_free(pool, name, name_bytes);
+}
+
+int slabpool_cache_shrink(struct kmem_cache *cache)
+{
+	struct slabpool_event event = { .kind = SLABPOOL_EVENT_CACHE_SHRINK, .owner = cache };
+
+	if (cache->life == CACHE_DEAD) {
+		struct slabpool_report report = {
+			.kind = SLABPOOL_REPORT_BAD_CACHE, .call = "kmem_cache_shrink",
+			.text = "the cache was destroyed", .crime = true,
+		};
+
+		check_report(cache->pool, &report);
+		return 0;
+	}
+	cache_reap(cache);
+	instance_event(cache->pool, &event);
+	return cache->slabs != 0;
+}
