@@ -20,6 +20,7 @@
  * Locking: see sync.c for the order.
  */
 #include "core/instance.h"
+#include "api/options.h"
 #include "core/check.h"
 #include "core/lookup.h"
 #include "core/sync.h"
@@ -99,22 +100,6 @@ struct arena *instance_find(struct slabpool *pool, const void *p)
 	return NULL;
 }
 
-static bool is_pow2_or_0(unsigned int n)
-{
-	return (n & (n - 1)) == 0;
-}
-
-static bool options_fit(const struct slabpool_options *options)
-{
-#define SLABPOOL_OPTION_CHECK(type, name, standard, low, high, text)                             \
-	if (options->name + 1u < (low) + 1u || options->name > (high))                           \
-		return false;
-	SLABPOOL_OPTION_LIST(SLABPOOL_OPTION_CHECK)
-#undef SLABPOOL_OPTION_CHECK
-	return is_pow2_or_0(options->granule) && (options->granule == 0 || options->granule >= 8) &&
-	       options->granule <= SLABPOOL_PAGE_SIZE;
-}
-
 static bool setup_meta(struct slabpool *pool)
 {
 	uint32_t k;
@@ -179,7 +164,7 @@ struct slabpool *instance_create(const struct slabpool_platform *platform,
 		slabpool_options_init(&standard);
 		options = &standard;
 	}
-	if (!options_fit(options))
+	if (!slabpool_options_valid(options))
 		return NULL;
 	pool = platform->reserve(platform->context, bytes, 64);
 	if (!pool)

@@ -116,9 +116,10 @@ size_t pages_size(struct slabpool *pool, const void *p, uint8_t *kind)
 
 static int order_of(size_t bytes)
 {
+	size_t pages = (bytes - 1) / SLABPOOL_PAGE_SIZE;
 	int order = 0;
 
-	while ((SLABPOOL_PAGE_SIZE << order) < bytes)
+	for (; pages > 0; pages /= 2)
 		order++;
 	return order;
 }
@@ -167,6 +168,7 @@ void slabpool_free_pages(struct slabpool *pool, void *address, unsigned int orde
 		struct slabpool_report report = {
 			.kind = SLABPOOL_REPORT_WRONG_ORDER, .call = "free_pages",
 			.pointer = address, .start = address, .size = order, .crime = true,
+			.text = "memory of alloc_pages",
 		};
 
 		check_report(pool, &report);

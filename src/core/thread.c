@@ -57,12 +57,16 @@ static struct thread_record *current_record(struct slabpool *pool)
 	return pool->is_default ? slabpool_thread_current : thread_find(pool);
 }
 
+/* The record is in force before the platform hears of it: that may allocate, in this very thread. */
 static int set_current(struct slabpool *pool, struct thread_record *record)
 {
-	int error = pool->platform.thread_set(pool->platform.context, record);
+	int error;
 
-	if (!error && pool->is_default)
+	if (pool->is_default)
 		slabpool_thread_current = record;
+	error = pool->platform.thread_set(pool->platform.context, record);
+	if (error && pool->is_default)
+		slabpool_thread_current = &thread_none;
 	return error;
 }
 
@@ -269,13 +273,18 @@ static void record_free(struct slabpool *pool, struct thread_record *record)
 	meta_free(pool, META_RECORD, record);
 }
 
-void slabpool_thread_exit(struct slabpool *pool, void *record)
+void slabpool_thread_exit(struct slabpool *pool, void *ended)
 {
-	if (record == NULL || record == &thread_none)
+	struct thread_record *record = ended;
+
+	if (record == NULL || record == &thread_none || record == &thread_gone)
 		return;
-	set_current(pool, &thread_gone);
-	if (record != &thread_gone)
-		record_free(pool, record);
+	pool = record->pool;
+	if (pool->is_default)
+		slabpool_thread_current = &thread_gone;
+	else
+		pool->platform.thread_set(pool->platform.context, &thread_gone);
+	record_free(pool, record);
 }
 
 void slabpool_thread_flush(struct slabpool *pool)
