@@ -211,7 +211,7 @@ def compile(where, targets=()):
     log = os.path.join(where, "compile.log")
     if os.path.exists(log):
         os.unlink(log)
-    status, text = run(["ninja", "-C", where, f"-j{cores()}", *targets], log=log)
+    status, text = run(["ninja", "--quiet", "-C", where, f"-j{cores()}", *targets], log=log)
     if status:
         raise Failure(f"the build in {relative(where)} failed ({relative(log)}):\n"
                       f"{text}{tail(log, 40)}")
@@ -266,6 +266,18 @@ def words(target, path):
     if status:
         return f"  (slabpool-trace: status {status}: {text.strip()})"
     return "".join(f"  {line}\n" for line in text.splitlines()).rstrip("\n")
+
+
+def plant_option(cli):
+    cli.add_argument("--plant", metavar="NAME", default="",
+                     help="put a known bug in front of the allocator (fuzz/adapter.h lists them): "
+                          "it must be found")
+
+
+def plant(options):
+    """Every fuzz target that is started from here on has the bug."""
+    if options.plant:
+        os.environ["FUZZ_PLANT"] = options.plant
 
 
 # Counts -----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """usage: ci/corpus add --target T [--name WORDS] [--no-minimise] FILE...
-       ci/corpus minimise --target T [--time S] [--planted-bug NAME] [--output OUT] FILE
+       ci/corpus minimise --target T [--time S] [--plant NAME] [--output OUT] FILE
        ci/corpus merge [--target T] [--write] [DIR]
        ci/corpus count
 
@@ -20,7 +20,7 @@ import os
 import re
 import shutil
 
-from common import (BUILD, CORPUS, Failure, ROOT, Usage, main, parser, pick_targets, positive,
+from common import (BUILD, CORPUS, Failure, ROOT, Usage, main, parser, pick_targets, plant, plant_option, positive,
                     relative, run, say, setup, table, targets)
 from fuzz import fuzzers
 
@@ -40,7 +40,7 @@ def arguments():
     minimise = commands.add_parser("minimise", help="make a failing input smaller")
     minimise.add_argument("--target", required=True, metavar="T")
     minimise.add_argument("--time", type=positive, default=60, metavar="S")
-    minimise.add_argument("--planted-bug", metavar="NAME", default="")
+    plant_option(minimise)
     minimise.add_argument("--output", metavar="OUT")
     minimise.add_argument("file", metavar="FILE")
     merge = commands.add_parser("merge", help="drop what adds nothing")
@@ -89,8 +89,9 @@ def minimised(where, target, path, seconds, out):
 
 def minimise(options):
     path = readable(options.file)
+    plant(options)
     setup("base,fuzz")
-    where = fuzzers(options.planted_bug)
+    where = fuzzers()
     if not fails(where, options.target, path):
         raise Failure(f"{options.file} passes: there is nothing to keep while making it smaller")
     out = os.path.abspath(options.output or os.path.join(

@@ -15,7 +15,7 @@ import signal
 import time
 
 from common import (BUILD, CLANG, CORPUS, Failure, ROOT, Results, build, clock, cores, main,
-                    parser, pick_targets, positive, relative, run, say, setup, start, stop, table,
+                    parser, pick_targets, plant, plant_option, positive, relative, say, setup, start, stop, table,
                     words)
 
 PULSE = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/.*?exec/s: (\d+)")
@@ -36,19 +36,16 @@ def arguments():
     cli.add_argument("--empty", action="store_true", help="start from nothing, not from the corpus")
     cli.add_argument("--runs", type=positive, metavar="N", help="stop after N executions as well")
     cli.add_argument("--seed", type=positive, metavar="N", help="libFuzzer's seed")
-    cli.add_argument("--planted-bug", metavar="NAME", default="",
-                     help="compile a known bug in: the fuzzers must find it")
+    plant_option(cli)
     cli.add_argument("--json", metavar="FILE", help="write counts and figures to FILE")
     return cli.parse_args()
 
 
-def fuzzers(planted=""):
+def fuzzers():
     """Builds the libFuzzer targets and returns their directory."""
     options = ["--buildtype=debugoptimized", "-Dfuzzing_engine=libfuzzer", "-Db_lundef=false",
                "-Db_sanitize=address,undefined"]
-    if planted:
-        options.append(f"-Dplanted_bug={planted}")
-    return os.path.join(build("fuzz" + (f"-{planted}" if planted else ""), options, CLANG), "fuzz")
+    return os.path.join(build("fuzz", options, CLANG), "fuzz")
 
 
 class Fuzzer:
@@ -115,9 +112,9 @@ def finding_of(fuzzer):
     return match.group(1) if match else None
 
 
-def tell(target, path, text, planted=""):
+def tell(target, path, text, plant):
     """What a person needs on a crash: what happened, the input in words, the two commands."""
-    more = f" --planted-bug {planted}" if planted else ""
+    more = f" --plant {plant}" if plant else ""
     what = re.findall(r"^(?:.*oracle.*|SUMMARY: .*|.*ERROR: .*|slabpool: .*)$", text, re.M)
     say(f"\n=== finding in {target} ===")
     for line in dict.fromkeys(what[-6:]):
@@ -125,14 +122,14 @@ def tell(target, path, text, planted=""):
     say("\nthe input in words:")
     say(words(target, path))
     say("\nreplay:")
-    say(f"  ci/replay --target {target} {relative(path)}")
+    say(f"  ci/replay --target {target}{more} {relative(path)}")
     say("minimise:")
     say(f"  ci/corpus minimise --target {target}{more} {relative(path)}")
     say("keep as a regression, once it is mended:")
     say(f"  ci/corpus add --target {target} --name WHAT-IT-IS {relative(path)}\n")
 
 
-def finish(fuzzer, results, rows, planted):
+def finish(fuzzer, results, rows, plant):
     status = fuzzer.process.returncode
     fuzzer.output.close()
     figures = fuzzer.figures()
@@ -141,7 +138,7 @@ def finish(fuzzer, results, rows, planted):
     fault = ""
     if path and os.path.exists(path):
         fault = relative(path)
-        tell(fuzzer.target, path, fuzzer.read(), planted)
+        tell(fuzzer.target, path, fuzzer.read(), plant)
     elif status:
         fault = f"status {status}, see {relative(fuzzer.log)}"
         say("".join(fuzzer.read().splitlines(True)[-25:]))
@@ -162,7 +159,7 @@ def campaign(names, where, options, results):
             time.sleep(0.5)
             for fuzzer in [f for f in running if f.process.poll() is not None]:
                 running.remove(fuzzer)
-                finish(fuzzer, results, rows, options.planted_bug)
+                finish(fuzzer, results, rows, options.plant)
             # A target that hangs in one input is ended by -timeout; this is the net below it.
             for fuzzer in running:
                 if time.monotonic() - fuzzer.begin > options.time + 120:
@@ -182,13 +179,14 @@ def campaign(names, where, options, results):
 
 def work():
     options = arguments()
+    plant(options)
     names = pick_targets(options.target)
     for name in names:
         if not options.empty and not os.path.isdir(os.path.join(CORPUS, name)):
             raise Failure(f"corpus/{name} is missing (--empty fuzzes without one)")
     setup("base,fuzz")
     say(f"building the targets with {CLANG} ...")
-    where = fuzzers(options.planted_bug)
+    where = fuzzers()
     results = Results("fuzz")
     say(f"fuzzing {' '.join(names)}: {options.time} s each, {options.jobs} at a time")
     rows = campaign(names, where, options, results)

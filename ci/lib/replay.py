@@ -12,8 +12,8 @@ import os
 import re
 import time
 
-from common import (CORPUS, Failure, ROOT, Results, Usage, builddir, compile, count_tap, main,
-                    parser, pick_targets, relative, run, sanitized, say, setup, tail, targets,
+from common import (CORPUS, ROOT, Results, Usage, compile, count_tap, main, parser, pick_targets,
+                    plant, plant_option, relative, run, sanitized, say, setup, tail, targets,
                     words)
 
 KINDS = {"asan": "ASan+UBSan", "tsan": "TSan", "plain": "no sanitizer"}
@@ -27,6 +27,7 @@ def arguments():
     cli.add_argument("--compiler", metavar="CC", help="default: the system's cc")
     cli.add_argument("--corpus", metavar="DIR", default=CORPUS,
                      help="directory with one directory a target (default: corpus)")
+    plant_option(cli)
     cli.add_argument("--json", metavar="FILE", help="write the counts to FILE")
     cli.add_argument("files", nargs="*", metavar="FILE")
     return cli.parse_args()
@@ -72,6 +73,7 @@ def files_below(directory):
 
 def work():
     options = arguments()
+    plant(options)
     results = Results("replay")
     by_target = {}
     for file in options.files:

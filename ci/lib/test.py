@@ -23,7 +23,7 @@ import re
 import shutil
 import time
 
-from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, builddir, clock, compile,
+from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, builddir, compile,
                     have, main, meson_test, parser, relative, run, sanitized, say, setup, tail)
 
 STEPS = ("style", "unit", "sanitize", "matrix", "install", "cross", "bench", "gates")

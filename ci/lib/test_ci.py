@@ -273,7 +273,7 @@ def command_after(text, heading):
 def fuzz_finds(t):
     """With a planted bug ci/fuzz finds it and tells three commands, which do what they say."""
     bug, target = planted_bug()
-    status, text = t.ci("fuzz", "--time", "60", "--target", target, "--planted-bug", bug)
+    status, text = t.ci("fuzz", "--time", "60", "--target", target, "--plant", bug)
     t.ok("ci/fuzz finds a planted bug", status == 1 and "=== finding in" in text and
          re.search(r"^0 passed, 1 failed$", text, re.M), text)
     words = re.search(r"^the input in words:\n((?:  .*\n)+)", text, re.M)
@@ -290,7 +290,7 @@ def fuzz_finds(t):
     t.ok("the minimise command makes it smaller", status == 0 and
          re.search(r"\.min: \d+ of \d+ bytes$", output, re.M), output)
     t.expect("ci/verify falls short with a planted bug", 1, r"^fuzz +FELL SHORT", "verify",
-             "--only", "fuzz", "--time", "30", "--planted-bug", bug)
+             "--only", "fuzz", "--time", "30", "--plant", bug)
 
 
 @check

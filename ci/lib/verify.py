@@ -20,8 +20,8 @@ import os
 import subprocess
 import time
 
-from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, clock, cores, environment,
-                    main, parser, positive, relative, run, say, stop, table)
+from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, clock, cores,
+                    main, parser, plant, plant_option, positive, relative, run, say, stop, table)
 
 PARTS = ("setup", "build", "replay", "coverage", "fuzz", "prove")
 REPORT = os.path.join(BUILD, "report")
@@ -34,8 +34,7 @@ def arguments():
     cli.add_argument("--only", action="append", metavar="PART", help="only this part (repeatable)")
     cli.add_argument("--skip", action="append", default=[], metavar="PART",
                      help="without this part (repeatable)")
-    cli.add_argument("--planted-bug", metavar="NAME", default="",
-                     help="compile a known bug in: something has to fall short")
+    plant_option(cli)
     return cli.parse_args()
 
 
@@ -65,9 +64,6 @@ class Verify:
         except (OSError, ValueError):
             return status, {}
 
-    def planted(self):
-        return ["--planted-bug", self.options.planted_bug] if self.options.planted_bug else []
-
     def setup(self):
         status, _ = self.command("setup", "--only", "base,fuzz,prove")
         return status == 0, "packages are there" if status == 0 else "packages are missing"
@@ -79,7 +75,7 @@ class Verify:
         return True, f"library, tools, targets with cc and {CLANG}"
 
     def replay(self):
-        status, found = self.command("replay", "--sanitizer", "asan", *self.planted())
+        status, found = self.command("replay", "--sanitizer", "asan")
         passed, failed = found.get("passed", 0), found.get("failed", 0)
         self.results.figures["replay"] = {"passed": passed, "failed": failed}
         return status == 0 and passed > 0, f"{passed} inputs passed, {failed} failed"
@@ -94,7 +90,7 @@ class Verify:
                              f"{figures['branches']:.1f} % of branches of src/core")
 
     def fuzz(self):
-        status, found = self.command("fuzz", "--time", str(self.options.time), *self.planted())
+        status, found = self.command("fuzz", "--time", str(self.options.time))
         figures = found.get("figures", {})
         self.results.figures["fuzz"] = figures
         speeds = ", ".join(f"{name} {entry['per_second']}/s" for name, entry in figures.items())
@@ -182,6 +178,7 @@ def work():
     for name in (options.only or []) + options.skip:
         if name not in PARTS:
             raise Usage(f"no part '{name}'; there are: {' '.join(PARTS)}")
+    plant(options)
     parts = [part for part in PARTS if part in (options.only or PARTS) and part not in options.skip]
     if not parts:
         raise Usage("no part is left")
