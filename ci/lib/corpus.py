@@ -20,8 +20,8 @@ import os
 import re
 import shutil
 
-from common import (BUILD, CORPUS, Failure, ROOT, Usage, main, parser, pick_targets, plant, plant_option, positive,
-                    relative, run, say, setup, table, targets)
+from common import (BUILD, CORPUS, ROOT, Failure, Usage, main, parser, pick_targets, plant,
+                    plant_option, positive, relative, run, say, setup, table, targets)
 from fuzz import fuzzers
 
 HASH = re.compile(r"^[0-9a-f]{40}$")

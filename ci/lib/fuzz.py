@@ -14,9 +14,9 @@ import shutil
 import signal
 import time
 
-from common import (BUILD, CLANG, CORPUS, Failure, ROOT, Results, build, clock, cores, main,
-                    parser, pick_targets, plant, plant_option, positive, relative, say, setup, start, stop, table,
-                    words)
+from common import (BUILD, CLANG, CORPUS, ROOT, Failure, Results, build, clock, cores, main, parser,
+                    pick_targets, plant, plant_option, positive, relative, say, setup, start, stop,
+                    table, words)
 
 PULSE = re.compile(r"^#(\d+)\s.*?cov: (\d+) ft: (\d+) corp: (\d+)/.*?exec/s: (\d+)")
 LONGEST = 4096  # bytes of an input
