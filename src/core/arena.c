@@ -12,7 +12,8 @@
  * does not reach the tables in one step.
  *
  *  - state: one byte a granule. Non-zero exactly at the first granule of a live object or run.
- *  - page_map: who owns a page: 0, a slab (its index + 1), or, at a run's first page, its length.
+ *  - page_map: who owns a page: 0, a slab (its index + 1), or, at a run's first page,
+ *    PAGE_RUN + its length.
  *  - bits: room for the free bits of the slab that starts at a page.
  *  - slab: descriptors, handed out one by one; never more than there are open pages.
  *  - link, order: the free runs, by the buddy scheme: a free run of 2^k pages starts at a multiple

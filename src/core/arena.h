@@ -16,8 +16,9 @@
 #define STATE_RUN_VMALLOC 254u  /* page run of vmalloc */
 #define STATE_TAG_SHARED 255u   /* live object of a cache without a tag of its own */
 
-/* page_map values: 0 no owner, else slab index + 1; for the first page of a page run of the
- * kinds above, its length in pages; the state byte tells which. */
+/* page_map values: 0 no owner, else slab index + 1 (at most pages); at the first page of a page run
+ * PAGE_RUN + its length in pages. */
+#define PAGE_RUN 0x80000000u
 #define PAGE_UNOWNED 0u
 
 /* What pages are used for: slabs give their memory back when freed, page runs may stay idle. */

@@ -35,7 +35,7 @@ void check_report(struct slabpool *pool, const struct slabpool_report *report)
 		pool->platform.fatal(pool->platform.context);
 }
 
-/* The run that holds a page of the arena: the entry of its first page is its length. */
+/* The run that holds a page of the arena: the entry of its first page holds its length. */
 static void describe_run(const struct arena *arena, uint32_t page, struct check_description *out)
 {
 	uint32_t first = page + 1, pages;
@@ -49,13 +49,13 @@ static void describe_run(const struct arena *arena, uint32_t page, struct check_
 	}
 	granule = ((size_t)first << SLABPOOL_PAGE_SHIFT) >> arena->granule_shift;
 	out->state = slabpool_load_u8(&arena->state[granule]);
-	if (out->state < STATE_RUN_KMALLOC || out->state > STATE_RUN_VMALLOC ||
-	    page - first >= pages) {
+	if (pages < PAGE_RUN || out->state < STATE_RUN_KMALLOC || out->state > STATE_RUN_VMALLOC ||
+	    page - first >= pages - PAGE_RUN) {
 		out->state = STATE_NONE;
 		return;
 	}
 	out->start = arena->base + ((size_t)first << SLABPOOL_PAGE_SHIFT);
-	out->bytes = (size_t)pages << SLABPOOL_PAGE_SHIFT;
+	out->bytes = (size_t)(pages - PAGE_RUN) << SLABPOOL_PAGE_SHIFT;
 }
 
 static void describe_object(const struct arena *arena, uint32_t which, size_t offset,

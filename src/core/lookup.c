@@ -9,23 +9,13 @@ size_t lookup_offset(const struct arena *arena, const void *p)
 				       (const unsigned char *)p);
 }
 
-/* A page run of kmalloc, alloc_pages or vmalloc starts at this page. */
-static bool page_starts_run(const struct arena *arena, uint32_t page)
-{
-	uint32_t shift = SLABPOOL_PAGE_SHIFT - arena->granule_shift;
-	uint8_t state = arena->state[(size_t)page << shift];
-
-	return state == STATE_RUN_KMALLOC || state == STATE_RUN_PAGES ||
-	       state == STATE_RUN_VMALLOC;
-}
-
 uint32_t lookup_slab(const struct arena *arena, size_t offset)
 {
 	uint32_t page = (uint32_t)(offset / PAGE_BYTES);
-	uint32_t owner = arena->page_map[page];
+	uint32_t owner = slabpool_load_u32(&arena->page_map[page]);
 
-	/* The bound holds in an intact arena; a wild one must not lead out of the table. */
-	if (owner == PAGE_UNOWNED || owner > arena->pages || page_starts_run(arena, page))
+	/* What is beyond the table is the length of a page run. */
+	if (owner == PAGE_UNOWNED || owner > arena->pages)
 		return SLAB_NO_SLAB;
 	return owner - 1;
 }

@@ -5,9 +5,9 @@
  *
  * A run lives in the arena with the largest granule. The state byte of its first granule says which
  * of the three it is, so that each is freed by its own call only; the page map's entry of its
- * first page is its length.
+ * first page holds its length.
  *
- *   live:  state[first granule] = STATE_RUN_*   page_map[first page] = pages > 0
+ *   live:  state[first granule] = STATE_RUN_*   page_map[first page] = PAGE_RUN + pages
  *   free:  state[first granule] = 0             page_map[first page] = 0
  *
  * Guarantee: pages_free(p, kind) accepts p if and only if a live run of this kind starts at p, and
@@ -79,7 +79,7 @@ void *pages_alloc(struct slabpool *pool, size_t bytes, size_t align, uint8_t kin
 	run = arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT);
 	if (!fresh && ((gfp & __GFP_ZERO) || pool->options.init_on_alloc))
 		memset(run, 0, pages * SLABPOOL_PAGE_SIZE);
-	slabpool_store_u32(&arena->page_map[page], (uint32_t)pages);
+	slabpool_store_u32(&arena->page_map[page], PAGE_RUN + (uint32_t)pages);
 	slabpool_store_u8(&arena->state[(run - arena->base) >> arena->granule_shift], kind);
 	return run;
 }
@@ -93,7 +93,7 @@ bool pages_free(struct slabpool *pool, const void *p, uint8_t kind)
 	if (!state || slabpool_load_u8(state) != kind)
 		return false;
 	slabpool_store_u8(state, STATE_NONE);
-	pages = slabpool_load_u32(&arena->page_map[page]);
+	pages = slabpool_load_u32(&arena->page_map[page]) - PAGE_RUN;
 	slabpool_store_u32(&arena->page_map[page], PAGE_UNOWNED);
 	if (pool->options.init_on_free)
 		memset(arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT), 0,
@@ -111,7 +111,8 @@ size_t pages_size(struct slabpool *pool, const void *p, uint8_t *kind)
 	if (!state || !is_run(slabpool_load_u8(state)))
 		return 0;
 	*kind = slabpool_load_u8(state);
-	return (size_t)slabpool_load_u32(&arena->page_map[page]) << SLABPOOL_PAGE_SHIFT;
+	return (size_t)(slabpool_load_u32(&arena->page_map[page]) - PAGE_RUN)
+	       << SLABPOOL_PAGE_SHIFT;
 }
 
 static int order_of(size_t bytes)
