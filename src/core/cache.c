@@ -271,7 +271,9 @@ size_t cache_reap(struct kmem_cache *cache)
 	if (cache->life != CACHE_META) {
 		thread_flush_own(cache);
 		depot_flush(cache);
+		sync_lock(cache->pool, &cache->lock);
 		slabpool_store_u32(&cache->epoch, cache->epoch + 1);
+		sync_unlock(cache->pool, &cache->lock);
 	}
 	return depot_trim_all(cache);
 }

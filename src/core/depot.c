@@ -114,7 +114,7 @@ static unsigned int meta_of_capacity(uint32_t capacity)
 
 struct magazine_store *depot_store_new(struct kmem_cache *cache)
 {
-	uint32_t capacity = cache->limit;
+	uint32_t capacity = slabpool_load_u32(&cache->limit);
 	struct magazine_store *store = meta_alloc(cache->pool, meta_of_capacity(capacity));
 
 	if (store)

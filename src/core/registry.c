@@ -514,6 +514,7 @@ void slabpool_cache_destroy(struct kmem_cache *cache)
 int slabpool_cache_shrink(struct kmem_cache *cache)
 {
 	struct slabpool_event event = { .kind = SLABPOOL_EVENT_CACHE_SHRINK, .owner = cache };
+	uint32_t slabs;
 
 	if (cache->life == CACHE_DEAD) {
 		struct slabpool_report report = {
@@ -526,5 +527,8 @@ int slabpool_cache_shrink(struct kmem_cache *cache)
 	}
 	cache_reap(cache);
 	instance_event(cache->pool, &event);
-	return cache->slabs != 0;
+	sync_lock(cache->pool, &cache->lock);
+	slabs = cache->slabs;
+	sync_unlock(cache->pool, &cache->lock);
+	return slabs != 0;
 }
