@@ -231,20 +231,6 @@ bool slab_is_free(const struct slab *slab, uint32_t index)
 	return index < slab->capacity && bit_test(slab->free_bits, index);
 }
 
-/* Objects i < j do not overlap. */
-/*@ ghost
-  /@ requires order: i < j;
-     requires range: j <= SLAB_MAX_OBJECTS && stride <= SLAB_MAX_BYTES;
-     terminates always: \true;
-     exits never: \false;
-     assigns \nothing;
-     ensures apart: i * stride + stride <= j * stride;
-  @/
-  void objects_in_order(uint32_t i, uint32_t j, uint32_t stride) {
-    /@ assert next: (i + 1) * stride <= j * stride; @/
-  }
-*/
-
 /* What divides first and stride divides the offset: shown for one divisor after the other. */
 /*@ ghost
   /@ requires memory: \valid_read(slab);
@@ -279,6 +265,10 @@ uint32_t slab_object_offset(const struct slab *slab, uint32_t index)
 	      j * slab->stride + slab->stride <= index * slab->stride; */
 	/*@ assert after: \forall integer j; index < j <= slab->capacity ==>
 	      index * slab->stride + slab->stride <= j * slab->stride; */
+	/*@ assert apart_before: \forall integer j; 0 <= j < index ==>
+	      objects_apart(slab, index, j); */
+	/*@ assert apart_after: \forall integer j; index < j < slab->capacity ==>
+	      objects_apart(slab, index, j); */
 	/*@ ghost object_is_aligned(slab, index); */
 	return slab->first + index * slab->stride;
 }

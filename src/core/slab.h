@@ -83,6 +83,8 @@ uint32_t slab_take(struct slab *slab);
       assumes wrong: index >= slab->capacity || object_free(slab, index);
       assigns \nothing;
       ensures refused: !\result;
+      ensures unchanged: other_objects_kept{Pre, Post}(slab, -1) &&
+              slab->free_count == \old(slab->free_count) && slab->hint == \old(slab->hint);
     behavior given:
       assumes right: index < slab->capacity && !object_free(slab, index);
       ensures given: \result && object_free(slab, index);
