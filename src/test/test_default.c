@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The default instance: made once, whoever comes first; set up by slabpool_configure() and
+ * SLABPOOL_OPTIONS. Each case is a child process, as the parent never uses the instance; those
+ * that need a fresh start call this program again with the case's name.
+ */
+#include "support/tap.h"
+#include "core/instance.h"
+#include <slabpool/slabpool.h>
+#include <sys/stat.h>
+
+extern char **environ;
+
+/* Checks of a child process: the exit status tells which one failed. */
+static void must(bool held, int status)
+{
+	if (!held)
+		_exit(status);
+}
+
+static int case_plain(void)
+{
+	struct slabpool *pool = slabpool_default();
+	struct slabpool_options standard;
+
+	slabpool_options_init(&standard);
+	must(pool != NULL, 10);
+	must(pool == slabpool_default(), 11);
+	must(memcmp(&pool->options, &standard, sizeof(standard)) == 0, 12);
+	must(slabpool_configure(&standard) == -EBUSY, 13);
+	return 0;
+}
+
+static int case_limit_17(void)
+{
+	struct slabpool *pool = slabpool_default();
+
+	must(pool != NULL, 10);
+	must(pool->options.limit == 17, 11);
+	must(pool->options.misuse == SLABPOOL_MISUSE_REPORT, 12);
+	return 0;
+}
+
+/* What the C library's start has not done yet when the first malloc() comes. */
+static int case_no_environ(void)
+{
+	environ = NULL;
+	return case_limit_17();
+}
+
+static int case_configured(void)
+{
+	struct slabpool_options options;
+	struct slabpool *pool;
+
+	slabpool_options_init(&options);
+	options.limit = 0;
+	must(slabpool_configure(&options) == -EINVAL, 10);
+	must(slabpool_configure(NULL) == -EINVAL, 11);
+	options.limit = 5;
+	options.shared = 6;
+	must(slabpool_configure(&options) == 0, 12);
+	options.shared = 7;
+	must(slabpool_configure(&options) == 0, 13);
+	pool = slabpool_default();
+	must(pool != NULL, 14);
+	must(pool->options.limit == 17, 15);
+	must(pool->options.shared == 7, 16);
+	must(slabpool_configure(&options) == -EBUSY, 17);
+	return 0;
+}
+
+static pthread_barrier_t barrier;
+static struct slabpool *found[8];
+
+static void *first_use(void *slot)
+{
+	pthread_barrier_wait(&barrier);
+	*(struct slabpool **)slot = slabpool_default();
+	must(kmalloc(100, GFP_KERNEL) != NULL, 20);
+	return NULL;
+}
+
+static int case_race(void)
+{
+	pthread_t thread[8];
+	unsigned int i;
+
+	pthread_barrier_init(&barrier, NULL, 8);
+	for (i = 0; i < 8; i++)
+		must(pthread_create(&thread[i], NULL, first_use, &found[i]) == 0, 10);
+	for (i = 0; i < 8; i++)
+		pthread_join(thread[i], NULL);
+	for (i = 0; i < 8; i++)
+		must(found[i] && found[i] == found[0], 11);
+	must(slabpool_is_valid(found[0]), 12);
+	return 0;
+}
+
+/* errno is the caller's: nothing that succeeds changes it. */
+static int case_errno(void)
+{
+	void *object, *large;
+
+	errno = 99;
+	object = kmalloc(100, GFP_KERNEL);
+	large = vmalloc(10 << 20);
+	kfree(object);
+	vfree(large);
+	slabpool_reap(slabpool_default());
+	must(errno == 99, 10);
+	return 0;
+}
+
+struct call {
+	int (*run)(void);
+	const char *program, *name;  /* instead of run: another process */
+	const char *options;
+};
+
+static void execute(void *context)
+{
+	const struct call *call = (const struct call *)context;
+
+	unsetenv("SLABPOOL_OPTIONS");
+	if (call->options)
+		setenv("SLABPOOL_OPTIONS", call->options, 1);
+	if (call->run)
+		_exit(call->run());
+	execl(call->program, call->program, call->name, (char *)NULL);
+	_exit(98);
+}
+
+static void check(int (*run)(void), const char *options, const char *err)
+{
+	struct call call = {.run = run, .options = options};
+	struct tap_child child;
+
+	tap_fork(execute, &call, &child);
+	is_int(child.exit_status, 0, "with '%s'", options ? options : "");
+	is_str(child.err, err, "what it says");
+}
+
+static void check_program(const char *program, const char *name, const char *options)
+{
+	struct call call = {.program = program, .name = name, .options = options};
+	struct tap_child child;
+
+	tap_fork(execute, &call, &child);
+	if (child.exit_status == 98) {
+		skip("an emulator that cannot start programs");
+		return;
+	}
+	is_int(child.exit_status, 0, "%s with '%s'", name, options);
+	is_str(child.err, "", "it says nothing");
+}
+
+/* A copy of this program that belongs to somebody else and runs as them. */
+static void test_set_user_id(const char *self)
+{
+	char copy[] = "/tmp/slabpool-suid-XXXXXX", command[4200];
+	int file = mkstemp(copy);
+
+	if (file < 0 || geteuid() != 0) {
+		skip("set-user-ID needs root");
+	} else {
+		close(file);
+		snprintf(command, sizeof(command), "cp '%s' %s", self, copy);
+		if (system(command) != 0 || chown(copy, 65534, 65534) != 0 ||
+		    chmod(copy, 04755) != 0)
+			bail_out("no copy of this program");
+		check_program(copy, "plain", "limit=17:misuse=report:nonsense=1");
+	}
+	if (file >= 0)
+		unlink(copy);
+}
+
+int main(int argc, char **argv)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (argc > 1)
+		return strcmp(argv[1], "plain") == 0 ? case_plain() : case_no_environ();
+	if (n < 0)
+		bail_out("no /proc");
+	self[n] = '\0';
+	check(case_plain, NULL, "");
+	check(case_plain, "", "");
+	check(case_limit_17, "limit=17:misuse=report", "");
+	check(case_limit_17, "nonsense=1:limit=17:misuse=report",
+	      "slabpool: option 'nonsense': unknown, ignored\n");
+	check(case_limit_17, "limit=17:misuse=report:shared=much",
+	      "slabpool: option 'shared': 'much' is not a number, ignored\n");
+	check(case_configured, "limit=17", "");
+	check(case_race, NULL, "");
+	check(case_errno, NULL, "");
+	check_program(self, "no-environ", "limit=17:misuse=report");
+	test_set_user_id(self);
+	return tap_done();
+}
