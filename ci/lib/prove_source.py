@@ -180,9 +180,11 @@ class Unit:
 
     def add(self, seq, ghost):
         outline = Outline(seq)
-        for token in seq:
+        inside = [range(start, end + 1) for _, start, end in outline.defined.values()]
+        covered = {at for span in inside for at in span}
+        for at, token in enumerate(seq):
             if token.kind == "annot":
-                self.annotation(token.text)
+                self.annotation(token.text, at not in covered)
         spans = [(name, "defined", outline.heads[name]) for name in outline.defined]
         spans += [(name, "declared", outline.heads[name]) for name in outline.declared
                   if name not in outline.defined]
@@ -201,8 +203,6 @@ class Unit:
                 self.body(function, seq[start:end + 1])
             self.functions[name] = function
         # Names in initialisers at file scope count as used by the unit.
-        inside = [range(start, end + 1) for _, start, end in outline.defined.values()]
-        covered = {at for span in inside for at in span}
         for at, token in enumerate(seq):
             if token.kind == "word" and at not in covered and at and seq[at - 1].text in ("&", "="):
                 self.functions.setdefault("", Function("", "", ghost)).uses.add(token.text)
@@ -227,15 +227,14 @@ class Unit:
                 if at + 1 < len(seq) and seq[at + 1].text == "(":
                     function.uses.add("call " + token.text)
 
-    def annotation(self, annotation):
+    def annotation(self, annotation, at_file_scope):
         text = plain(annotation)
         for word in FORBIDDEN:
             if re.search(r"\b" + word + r"\b", text):
                 self.forbidden.append(f"{word}: {text[:60]}")
         code = ghost_text(annotation)
         if code is not None:
-            # At file scope these are ghost functions; ghost code in a body holds none.
-            if Outline(tokens(code)).heads:
+            if at_file_scope:
                 self.add(tokens(code), ghost=True)
             return
         for match in re.finditer(r"\blemma (\w+)", text):

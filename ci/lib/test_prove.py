@@ -1,0 +1,545 @@
+# SPDX-License-Identifier: MIT
+"""usage: ci/test-prove [--only WORD]
+
+Tests of the gate ci/prove: on a copy of the sources, breaks one thing at a time, in the code, the
+contracts or the lists, and sees ci/prove fail with the message that fits. --only runs the tests
+whose name has this word in it.
+
+Exit status: 0 all passed, 1 one failed, 2 bad usage."""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from common import ROOT, Failure, Results, environment, main, parser, run, say, stop
+
+SLAB, SLAB_H = "src/core/slab.c", "src/core/slab.h"
+QUICK = ("--machdep", "gcc_x86_64", "--time-limit", "2", "--jobs", "1")
+TESTS = []
+
+
+def test(name):
+    def keep(function):
+        TESTS.append((name, function))
+        return function
+    return keep
+
+
+class Copy:
+    """A copy of the tree whose files can be changed and put back."""
+
+    def __init__(self, where):
+        self.where = where
+        for name in ("src", "proofs", "ci", "fuzz"):
+            if os.path.isdir(os.path.join(ROOT, name)):
+                shutil.copytree(os.path.join(ROOT, name), os.path.join(where, name),
+                                ignore=shutil.ignore_patterns("__pycache__", "build"))
+        self.before = {}
+
+    def path(self, name):
+        return os.path.join(self.where, name)
+
+    def read(self, name):
+        with open(self.path(name)) as file:
+            return file.read()
+
+    def write(self, name, text):
+        if name not in self.before:
+            self.before[name] = self.read(name) if os.path.exists(self.path(name)) else None
+        with open(self.path(name), "w") as file:
+            file.write(text)
+
+    def change(self, name, pattern, new):
+        """Replaces the first place that fits; a pattern that fits nowhere is an error."""
+        text, count = re.subn(pattern, new.replace("\\", "\\\\"), self.read(name), count=1,
+                              flags=re.M | re.S)
+        if not count:
+            raise Failure(f"the test has to be adapted: nothing in {name} is like '{pattern}'")
+        self.write(name, text)
+
+    def append(self, name, text):
+        self.write(name, self.read(name) + text)
+
+    def contract(self, name, prototype, change):
+        """Changes the annotation that stands before a prototype."""
+        text = self.read(name)
+        match = re.search(r"/\*@(?:(?!\*/).)*\*/\s*" + prototype, text, re.S)
+        if not match:
+            raise Failure(f"the test has to be adapted: no contract before '{prototype}' in {name}")
+        changed = change(match.group())
+        if changed == match.group():
+            raise Failure(f"the test has to be adapted: contract of '{prototype}' in {name}")
+        self.write(name, text[:match.start()] + changed + text[match.end():])
+
+    def restore(self):
+        for name, text in self.before.items():
+            if text is None:
+                os.unlink(self.path(name))
+            else:
+                with open(self.path(name), "w") as file:
+                    file.write(text)
+        self.before = {}
+
+    def files(self):
+        return sorted(os.path.join(where, name) for where, _, names in os.walk(self.where)
+                      for name in names)
+
+    def prove(self, *arguments, env=None):
+        return run([self.path("ci/prove"), *arguments], env=env, cwd=self.where, timeout=900)
+
+
+class Tests:
+    def __init__(self, copy):
+        self.copy = copy
+        self.results = Results("test-prove")
+        self.number = 0
+        self.wrong = None
+
+    def expect(self, status, pattern, *arguments, env=None, never=None):
+        """Runs the copy's ci/prove; the first thing that is not as expected is the verdict."""
+        got, text = self.copy.prove(*arguments, env=env)
+        if self.wrong is None and (got != status or not re.search(pattern, text, re.M)
+                                   or never and re.search(never, text, re.M)):
+            self.wrong = (f"ci/prove {' '.join(arguments)}: status {got}, expected {status} and "
+                          f"/{pattern}/" + (f" and not /{never}/" if never else "") + f"\n{text}")
+        return text
+
+    def run(self, name, function):
+        begin = time.monotonic()
+        self.number += 1
+        self.wrong = None
+        try:
+            function(self.copy, self)
+        except Failure as error:
+            self.wrong = str(error)
+        finally:
+            self.copy.restore()
+        held = self.wrong is None
+        say(f"{'ok' if held else 'not ok'} {self.number} - {name}")
+        if not held:
+            say("\n".join("# " + line for line in self.wrong.splitlines()[-60:]))
+        self.results.add(name, int(held), int(not held), seconds=time.monotonic() - begin,
+                         failures=[] if held else [name])
+
+
+# Code that is wrong -------------------------------------------------------------------------------
+
+@test("unchanged sources pass every check that needs no prover")
+def _(copy, tests):
+    tests.expect(0, r"^\d+ passed, 0 failed$", "--check")
+
+
+@test("an unchanged function passes")
+def _(copy, tests):
+    tests.expect(0, r"^\d+ passed, 0 failed$", "--file", "slab", "--fct", "slab_take", *QUICK[:2])
+
+
+@test("slab: a taken object stays free")
+def _(copy, tests):
+    copy.change(SLAB, r"^\tbit_clear\(slab->free_bits, index\);\n", "")
+    tests.expect(1, r"^  slab_take is not proved \(gcc_x86_64\): src/core/slab\.",
+                 "--file", "slab", "--fct", "slab_take", *QUICK)
+
+
+def planted(code):
+    return "\n" + code.replace("    ", "\t")
+
+
+GOOD = """/*@ requires small: n <= 0x80000000;
+    terminates always: \\true;
+    exits never: \\false;
+    assigns \\nothing;
+    ensures four: \\result == n * 4;
+*/
+size_t planted(uint32_t n)
+{
+    return (size_t)n * 4;
+}
+"""
+
+
+@test("an overflow that only the 32-bit machine has")
+def _(copy, tests):
+    copy.append(SLAB, planted(GOOD))
+    tests.expect(0, r" 0 failed$", "--file", "slab", "--fct", "planted", *QUICK)
+    tests.expect(1, r"^  planted is not proved \(gcc_x86_32\): .*unsigned_overflow", "--file",
+                 "slab", "--fct", "planted", "--machdep", "gcc_x86_32", "--time-limit", "2")
+
+
+@test("a read outside of an array")
+def _(copy, tests):
+    copy.append(SLAB, planted("""/*@ requires memory: \\valid_read(p + (0 .. 3));
+    terminates always: \\true;
+    exits never: \\false;
+    assigns \\nothing;
+    ensures any: \\result == p[4];
+*/
+uint32_t planted(const uint32_t *p)
+{
+    return p[4];
+}
+"""))
+    tests.expect(1, r"^  planted is not proved \(gcc_x86_64\): .* mem_access", "--file", "slab",
+                 "--fct", "planted", *QUICK)
+
+
+# Contracts that are missing or say too little -----------------------------------------------------
+
+def remove(clause):
+    return lambda text: re.sub(r"\n[ \t@]*" + clause + r"\b[^;]*;", "", text)
+
+
+@test("a contract is removed")
+def _(copy, tests):
+    copy.contract(SLAB_H, r"uint32_t slab_take\(", lambda text: text[text.index("*/") + 2:])
+    tests.expect(1, r"^  src/core/slab\.c: slab_take has no contract$", "--check", "--file", "slab")
+
+
+@test("a function without a contract is added")
+def _(copy, tests):
+    copy.append(SLAB, "\nstatic uint32_t planted(void)\n{\n\treturn 1;\n}\n")
+    tests.expect(1, r"^  src/core/slab\.c: planted has no contract$", "--check", "--file", "slab")
+
+
+@test("an assigns clause is removed")
+def _(copy, tests):
+    copy.append(SLAB, planted(re.sub(r"    assigns.*\n", "", GOOD)))
+    tests.expect(1, r"^  src/core/slab\.c: planted has a contract without assigns$", "--check",
+                 "--file", "slab")
+
+
+@test("an ensures clause is removed")
+def _(copy, tests):
+    copy.append(SLAB, planted(re.sub(r"    ensures.*\n", "", GOOD)))
+    tests.expect(1, r"^  src/core/slab\.c: planted has a contract without ensures", "--check",
+                 "--file", "slab")
+
+
+@test("a function may run for ever")
+def _(copy, tests):
+    copy.append(SLAB, planted(GOOD.replace("always: \\true", "\\false")))
+    tests.expect(1, r"^  src/core/slab\.c: planted has a contract without 'terminates \\true'",
+                 "--check", "--file", "slab")
+
+
+@test("a loop variant is removed")
+def _(copy, tests):
+    copy.change(SLAB, r"\n[ \t@]*loop variant [^;]*;", "")
+    tests.expect(1, r"^  src/core/slab\.c: \w+ has a loop without a variant$", "--check",
+                 "--file", "slab")
+
+
+@test("a loop in ghost code has no variant")
+def _(copy, tests):
+    copy.append(SLAB, planted(GOOD.replace("    return", """    /*@ ghost uint32_t k = 0;
+      /@ loop invariant range: 0 <= k <= 3;
+         loop assigns k; @/
+      while (k < 3) k++; */
+    return""")))
+    tests.expect(1, r"^  src/core/slab\.c: planted has a loop without a variant$", "--check",
+                 "--file", "slab")
+
+
+@test("the preprocessor hides a function from the prover")
+def _(copy, tests):
+    copy.append(SLAB, planted("#ifdef SLABPOOL_PLANTED\n" + GOOD + "#endif\n"))
+    tests.expect(1, r"^  src/core/slab\.c: planted is hidden from the prover", "--check",
+                 "--file", "slab")
+
+
+@test("code asks for __FRAMAC__ outside of compiler.h")
+def _(copy, tests):
+    copy.append("src/core/sync.c", "\n#ifdef __FRAMAC__\n#endif\n")
+    tests.expect(1, r"^  src/core/sync\.c:\d+: '#ifdef __FRAMAC__': only", "--check",
+                 "--file", "slab")
+
+
+# Assumptions --------------------------------------------------------------------------------------
+
+@test("an axiom")
+def _(copy, tests):
+    copy.append("proofs/logic/Bits.acsl", "\n/*@ axiomatic planted {\n"
+                "  axiom planted_axiom: \\forall integer x; x < x + 1; } */\n")
+    text = tests.expect(1, r"^  proofs/logic/Bits\.acsl:\d+: 'axiom' in an annotation", "--check",
+                        "--file", "slab")
+    if "Bits.acsl" not in text or "'axiomatic' in an annotation" not in text:
+        tests.wrong = tests.wrong or text
+
+
+@test("an admitted assertion")
+def _(copy, tests):
+    copy.append(SLAB, planted(GOOD.replace("    return", "    //@ admit lie: \\false;\n    return")))
+    tests.expect(1, r"^  src/core/slab\.c:\d+: 'admit' in an annotation", "--check",
+                 "--file", "slab")
+
+
+@test("an assumption that a macro spells")
+def _(copy, tests):
+    # Frama-C expands macros in annotations: the words of the source are not all there is.
+    copy.append(SLAB, planted("#define PLANTED admit\n" + GOOD.replace(
+        "    return", "    /*@ PLANTED lie: \\false; */\n    return")))
+    tests.expect(1, r"^  src/core/slab\.c: an assumption reaches this file: admit", "--check",
+                 "--file", "slab")
+
+
+@test("a definition that contradicts itself")
+def _(copy, tests):
+    copy.append("proofs/logic/Bits.acsl",
+                "\n/*@ predicate planted_liar(integer n) = !planted_liar(n); */\n")
+    tests.expect(1, r"^  the definition of planted_liar mentions itself: list it", "--check",
+                 "--file", "slab")
+
+
+STRANGER = """/*@ requires any: \\true;
+    terminates always: \\true;
+    exits never: \\false;
+    assigns \\nothing;
+    ensures lie: \\result == 1 && \\result == 2;
+*/
+uint32_t planted_stranger(uint32_t n);
+"""
+
+
+@test("a proof leans on a contract without a body")
+def _(copy, tests):
+    copy.append(SLAB, planted(STRANGER + GOOD.replace("n * 4;\n}", "planted_stranger(n);\n}")))
+    tests.expect(1, r"^  src/core/slab\.c: relies on planted_stranger, which has a contract but no "
+                 r"proof", "--check", "--file", "slab")
+
+
+@test("a contract without a body that nothing uses yet")
+def _(copy, tests):
+    copy.append("src/core/sync.c", planted(STRANGER))
+    tests.expect(1, r"^  planted_stranger has a contract and no body", "--check", "--file", "sync")
+
+
+@test("a proof leans on a libc function that is not listed")
+def _(copy, tests):
+    copy.append(SLAB, planted("#include <stdlib.h>\n" + GOOD.replace(
+        "(size_t)n * 4", "(size_t)labs((long)n)")))
+    tests.expect(1, r"^  src/core/slab\.c: relies on labs, which Frama-C's libc specifies",
+                 "--check", "--file", "slab")
+
+
+@test("a trusted contract is taken out of SOUNDNESS.md")
+def _(copy, tests):
+    copy.change("proofs/SOUNDNESS.md", r"^\| `slabpool_ctz64` [^\n]*\n", "")
+    tests.expect(1, r"^  src/core/slab\.c: relies on slabpool_ctz64, which has a contract but no "
+                 r"proof", "--check", "--file", "slab")
+
+
+@test("SOUNDNESS.md lists what nothing relies on")
+def _(copy, tests):
+    copy.change("proofs/SOUNDNESS.md", r"^\| `slabpool_ctz64` ", "| `slabpool_load_planted` | "
+                "`src/core/slab.c` | nothing | `src/test` |\n| `slabpool_ctz64` ")
+    tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contract 'slabpool_load_planted': "
+                 r"'src/core/slab\.c' does not declare it$", "--check", "--file", "slab")
+    tests.expect(1, r"^  proofs/SOUNDNESS\.md: no proof relies on the trusted contract "
+                 r"'slabpool_load_planted' any more", "--check")
+
+
+@test("SOUNDNESS.md names a test that is not there")
+def _(copy, tests):
+    copy.change("proofs/SOUNDNESS.md", r"^(\| `slabpool_ctz64` .*?)`[^`\n]*` \|$",
+                "| `slabpool_ctz64` | `src/include/slabpool/compiler.h` | x | `src/test/planted.c` |")
+    tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contract 'slabpool_ctz64': there is no test "
+                 r"'src/test/planted\.c'$", "--check", "--file", "slab")
+
+
+@test("a file uses another contract than the proved one")
+def _(copy, tests):
+    copy.change("src/core/lookup.c", r"^(?=size_t lookup_offset|uint32_t lookup_slab)",
+                "/*@ ensures lie: \\result == 7; */\nuint32_t slab_object_at("
+                "const struct slab *slab, uint32_t offset);\n\n")
+    tests.expect(1, r"^  src/core/lookup\.c: uses slab_object_at with another contract than the one "
+                 r"that is proved in src/core/slab\.c$", "--check", "--file", "lookup")
+
+
+@test("a file may not ask for options that weaken a verdict")
+def _(copy, tests):
+    copy.change("proofs/files.json", r'"src/core/slab.c": \{[^}]*\}',
+                '"src/core/slab.c": {"options": ["-wp-weak-int-model"]}')
+    tests.expect(1, r"option '-wp-weak-int-model' of src/core/slab\.c is not one of", "--check")
+
+
+@test("a warning of the prover")
+def _(copy, tests):
+    copy.append(SLAB, planted("""struct planted {
+    uint32_t word;
+};
+
+/*@ requires memory: \\valid(p);
+    terminates always: \\true;
+    exits never: \\false;
+    assigns p->word;
+    ensures any: \\true;
+*/
+void planted(struct planted *p)
+{
+    *(unsigned char *)p = 1;
+}
+"""))
+    tests.expect(1, r"^  src/core/slab\.c:\d+: Frama-C warns: Cast with incompatible pointers",
+                 "--file", "slab", "--fct", "planted", *QUICK)
+
+
+# Contradictions -----------------------------------------------------------------------------------
+
+@test("smoke tests find requirements that contradict each other")
+def _(copy, tests):
+    contradiction = GOOD.replace("requires small: n <= 0x80000000;",
+                                 "requires one: n < 5;\n    requires two: n > 7;")
+    copy.append(SLAB, planted(contradiction.replace("== n * 4", "== n * 5")))
+    tests.expect(0, r" 0 failed$", "--file", "slab", "--fct", "planted", *QUICK)
+    tests.expect(1, r"^  src/core/slab\.c: smoke test planted_wp_smoke_default_requires in planted "
+                 r"was proved", "--smoke", "--file", "slab", "--fct", "planted")
+
+
+@test("smoke tests pass where there is no contradiction")
+def _(copy, tests):
+    copy.append(SLAB, planted(GOOD))
+    tests.expect(0, r" 0 failed$", "--smoke", "--file", "slab", "--fct", "planted")
+
+
+# Files and lists ----------------------------------------------------------------------------------
+
+@test("a file that is only parsed does not parse")
+def _(copy, tests):
+    copy.append("src/core/sync.c", "\nint planted = ;\n")
+    tests.expect(1, r"^  src/core/sync\.c: Frama-C cannot read it \(gcc_x86_64\):", "--file", "sync")
+
+
+@test("a contract in a file that is only parsed has a type error")
+def _(copy, tests):
+    copy.append("src/core/sync.c", "\n/*@ ensures planted: \\result->nothing == 1; */\n"
+                "int planted(void)\n{\n\treturn 1;\n}\n")
+    tests.expect(1, r"^  src/core/sync\.c: Frama-C cannot read it", "--file", "sync")
+
+
+@test("a listed file is gone")
+def _(copy, tests):
+    copy.change("proofs/files.json", r'"src/core/slab.c"',
+                '"src/core/planted.c": {},\n  "src/core/slab.c"')
+    tests.expect(1, r"^  src/core/planted\.c: listed in proofs/files\.json, but there is no such "
+                 r"file$", "--check", "--file", "slab")
+
+
+@test("a function lost goals since the results were recorded")
+def _(copy, tests):
+    rows = list(csv.reader(copy.read("proofs/results.csv").splitlines()))
+    at = rows[0].index("goals gcc_x86_64")
+    for row in rows:
+        if row[1] == "magazine_swap":
+            row[at] = str(int(row[at]) + 1)
+    copy.write("proofs/results.csv", "\n".join(",".join(row) for row in rows) + "\n")
+    tests.expect(1, r"^  src/core/magazine\.c: magazine_swap lost goals on gcc_x86_64: \d+ on "
+                 r"record, \d+ now", "--file", "magazine", "--machdep", "gcc_x86_64")
+
+
+@test("a contract of a parsed file vanished since the results were recorded")
+def _(copy, tests):
+    copy.append("proofs/results.csv", "src/core/sync.c,planted,contract,,,,\n")
+    copy.append("src/core/sync.c", "\nint planted(void)\n{\n\treturn 1;\n}\n")
+    tests.expect(1, r"^  src/core/sync\.c: planted had a contract and has none now", "--file",
+                 "sync")
+
+
+# Usage --------------------------------------------------------------------------------------------
+
+@test("bad usage gets a message and status 2")
+def _(copy, tests):
+    tests.expect(2, r"unrecognized arguments: --planted", "--planted")
+    tests.expect(2, r"no file 'planted' to prove; there are: ", "--file", "planted")
+    tests.expect(2, r"invalid number above 0 value: '0'", "--time-limit", "0")
+    tests.expect(2, r"invalid choice: 'gcc_planted'", "--machdep", "gcc_planted")
+    tests.expect(2, r"--update records a whole run", "--update", "--file", "slab")
+    tests.expect(2, r"exclude each other", "--smoke", "--all")
+    tests.expect(1, r"^  no function 'planted' in src/core/slab\.c$", "--file", "slab", "--fct",
+                 "planted")
+
+
+@test("a missing tool gets a message and status 2")
+def _(copy, tests):
+    tools = copy.path("tools")
+    os.makedirs(tools)
+    for name in ("sh", "env", "basename", "dirname", "tr", "python3", "gcc", "why3", "z3"):
+        if shutil.which(name):
+            os.symlink(shutil.which(name), os.path.join(tools, name))
+    try:
+        tests.expect(2, r"frama-c, cvc4 not found: run 'ci/setup --only prove', or install the "
+                     r"packages frama-c-base cvc4", "--check", env={"PATH": tools})
+    finally:
+        shutil.rmtree(tools)
+
+
+def leftovers(scratch):
+    """Processes whose command line has the scratch directory's name in it."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                if scratch.encode() in file.read() and int(pid) != os.getpid():
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+@test("an interrupt ends all provers and leaves nothing behind")
+def _(copy, tests):
+    scratch = copy.path("interrupted")
+    os.makedirs(scratch)
+    process = subprocess.Popen([copy.path("ci/prove"), "--file", "slab"], cwd=copy.where,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, start_new_session=True,
+                               env=environment({"TMPDIR": scratch}))
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not any(
+                "prove-slab-" in name for where, names, _ in os.walk(scratch) for name in names):
+            time.sleep(0.1)
+        time.sleep(2)
+        if not leftovers(scratch):
+            raise Failure("no prover had started")
+        begin = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        time.sleep(1)
+        left, files = leftovers(scratch), os.listdir(scratch)
+        if process.returncode != 130 or b"interrupted" not in said or left or files:
+            tests.wrong = (f"status {process.returncode} after {time.monotonic() - begin:.1f} s, "
+                           f"processes {left}, files {files}, message {said!r}")
+    finally:
+        stop(process)
+        shutil.rmtree(scratch)
+
+
+@test("no run left a file in the tree")
+def _(copy, tests):
+    new = set(copy.files()) - set(copy.pristine)
+    if new:
+        tests.wrong = "new files: " + " ".join(sorted(new))
+
+
+def work():
+    cli = parser(__doc__)
+    cli.add_argument("--only", metavar="WORD", default="", help="tests with this word in the name")
+    options = cli.parse_args()
+    chosen = [(name, function) for name, function in TESTS if options.only in name]
+    with tempfile.TemporaryDirectory(prefix="slabpool-test-prove-") as where:
+        copy = Copy(where)
+        copy.pristine = copy.files()
+        tests = Tests(copy)
+        say(f"1..{len(chosen)}")
+        for name, function in chosen:
+            tests.run(name, function)
+    return tests.results.close(with_table=False)
+
+
+if __name__ == "__main__":
+    main(work)
