@@ -32,7 +32,8 @@ int console_loglevel = 8;
 
 /* Protects what follows. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static bool line_open;      /* the last message ended without a newline */
+static bool line_open;      /* the last message that was shown ended without a newline */
+static bool hidden;         /* the last message was not shown, nor is what continues it */
 static time_t limit_start;  /* of the present interval, in seconds */
 static unsigned int limit_count;
 
@@ -55,14 +56,16 @@ int vprintk(const char *fmt, va_list args)
 	int level = message_level(fmt, &skip);
 	int length;
 
-	if (level >= console_loglevel)
-		return 0;
 	/* One byte is kept for the newline of the message before. */
 	length = vscnprintf(text + 1, sizeof(text) - 1, fmt + skip, args);
-	if (length == 0)
-		return 0;
 	text[0] = '\n';
 	pthread_mutex_lock(&mutex);
+	if (level >= 0)
+		hidden = level >= console_loglevel;
+	if (hidden || length == 0) {
+		pthread_mutex_unlock(&mutex);
+		return 0;
+	}
 	if (line_open && level >= 0)
 		fwrite(text, 1, (size_t)length + 1, stderr);
 	else

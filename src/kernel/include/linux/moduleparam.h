@@ -11,6 +11,7 @@
 
 enum slabpool_kernel_param_type {
 	SLABPOOL_KERNEL_PARAM_bool,
+	SLABPOOL_KERNEL_PARAM__Bool = SLABPOOL_KERNEL_PARAM_bool, /* `bool` may be a macro */
 	SLABPOOL_KERNEL_PARAM_invbool,
 	SLABPOOL_KERNEL_PARAM_byte,
 	SLABPOOL_KERNEL_PARAM_short,
@@ -23,6 +24,20 @@ enum slabpool_kernel_param_type {
 	SLABPOOL_KERNEL_PARAM_charp,
 	SLABPOOL_KERNEL_PARAM_string
 };
+
+/* The variable of a parameter must have just this type. */
+typedef bool slabpool_kernel_type__Bool;
+typedef bool slabpool_kernel_type_bool;
+typedef bool slabpool_kernel_type_invbool;
+typedef unsigned char slabpool_kernel_type_byte;
+typedef short slabpool_kernel_type_short;
+typedef unsigned short slabpool_kernel_type_ushort;
+typedef int slabpool_kernel_type_int;
+typedef unsigned int slabpool_kernel_type_uint;
+typedef long slabpool_kernel_type_long;
+typedef unsigned long slabpool_kernel_type_ulong;
+typedef unsigned long long slabpool_kernel_type_ullong;
+typedef char *slabpool_kernel_type_charp;
 
 /** One parameter; the file that declares it owns the memory. */
 struct slabpool_kernel_param {
@@ -48,11 +63,16 @@ void slabpool_kernel_add_param(struct slabpool_kernel_param *param);
 	}                                                                                      \
 	_Static_assert(1, "")
 
+#define SLABPOOL_KERNEL_PARAM_CHECK(variable, type)                                            \
+	_Static_assert(__same_type(variable, __PASTE(slabpool_kernel_type_, type)),            \
+		       "module_param: the variable is of another type than the parameter")
 #define module_param_named(name, variable, type, perm)                                         \
+	SLABPOOL_KERNEL_PARAM_CHECK(variable, type);                                           \
 	SLABPOOL_KERNEL_PARAM(name, __PASTE(SLABPOOL_KERNEL_PARAM_, type), &(variable),        \
 			      sizeof(variable), 1, NULL)
 #define module_param(name, type, perm) module_param_named(name, name, type, perm)
 #define module_param_array_named(name, array, type, nump, perm)                                \
+	SLABPOOL_KERNEL_PARAM_CHECK((array)[0], type);                                         \
 	SLABPOOL_KERNEL_PARAM(name, __PASTE(SLABPOOL_KERNEL_PARAM_, type), (array),            \
 			      sizeof((array)[0]), sizeof(array) / sizeof((array)[0]),          \
 			      (unsigned int *)(nump))
