@@ -3,12 +3,13 @@
 #include "core/check.h"
 #include "core/instance.h"
 #include "core/pages.h"
+#include "platform/default.h"
 
 #include <string.h>
 
-static struct slabpool *instance(void)
+static inline struct slabpool *instance(void)
 {
-	return slabpool_default();
+	return default_instance();
 }
 
 /* Without a cache there is no instance but the default one to report on. */

@@ -82,22 +82,15 @@ struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)
 	if (!slabpool_acquire_u8(&pool->arena_made[place])) {
 		error = arena_init(pool, arena, (size_t)pool->options.arena_mib << 20,
 				   arena_shift_of(pool, place));
-		if (!error)
+		if (!error) {
+			pool->arena_address[place] = arena->address;
+			slabpool_release_size(&pool->arena_bytes[place],
+					      (size_t)arena->pages << SLABPOOL_PAGE_SHIFT);
 			slabpool_release_u8(&pool->arena_made[place], 1);
+		}
 	}
 	sync_unlock(pool, &pool->arena_lock);
 	return error ? NULL : arena;
-}
-
-struct arena *instance_find(struct slabpool *pool, const void *p)
-{
-	uint32_t k;
-
-	for (k = 0; k < INSTANCE_ARENAS; k++)
-		if (slabpool_acquire_u8(&pool->arena_made[k]) &&
-		    lookup_offset(&pool->arena[k], p) != LOOKUP_NOT_IN)
-			return &pool->arena[k];
-	return NULL;
 }
 
 static bool setup_meta(struct slabpool *pool)

@@ -27,6 +27,9 @@ struct slabpool {
 	struct slabpool_platform platform;
 	struct slabpool_options options;
 	size_t bytes;                 /* of this struct's reservation */
+	/* Where the arenas lie, for instance_find(); bytes is 0 until the arena is made. */
+	uintptr_t arena_address[INSTANCE_ARENAS];
+	size_t arena_bytes[INSTANCE_ARENAS];
 	bool is_default;
 	bool warned_ctor_zero, warned_pool_zero;
 	/* Calls are shown to it when set; set before other threads use the instance. */
@@ -54,7 +57,18 @@ struct slabpool *instance_create(const struct slabpool_platform *platform,
 /* The arena for this granule, made if need be; NULL if there is no address space. */
 struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift);
 /* The arena that holds p, or NULL. */
-struct arena *instance_find(struct slabpool *pool, const void *p);
+static inline struct arena *instance_find(struct slabpool *pool, const void *p)
+{
+	uint32_t k;
+
+	for (k = 0; k < INSTANCE_ARENAS; k++) {
+		size_t bytes = slabpool_acquire_size(&pool->arena_bytes[k]);
+
+		if ((uintptr_t)p - pool->arena_address[k] < bytes)
+			return &pool->arena[k];
+	}
+	return NULL;
+}
 
 /* Around fork(): all locks of the instance are taken, and given back on both sides; the child
  * also collects what the threads that it does not have held. */

@@ -22,8 +22,9 @@
 
 #include <string.h>
 
-static void event_object(struct slabpool *pool, enum slabpool_event_kind kind, const void *object,
-			 const void *result, size_t size, size_t align, gfp_t gfp)
+static SLABPOOL_COLD void show(struct slabpool *pool, enum slabpool_event_kind kind,
+			       const void *object, const void *result, size_t size, size_t align,
+			       gfp_t gfp)
 {
 	struct slabpool_event event = {
 		.kind = kind, .object = object, .result = result, .size = size, .align = align,
@@ -31,6 +32,14 @@ static void event_object(struct slabpool *pool, enum slabpool_event_kind kind, c
 	};
 
 	instance_event(pool, &event);
+}
+
+static inline void event_object(struct slabpool *pool, enum slabpool_event_kind kind,
+				const void *object, const void *result, size_t size, size_t align,
+				gfp_t gfp)
+{
+	if (SLABPOOL_UNLIKELY(pool->event != NULL))
+		show(pool, kind, object, result, size, align, gfp);
 }
 
 /* Without event and message. virt: vmalloc may serve what kmalloc cannot. */
@@ -78,7 +87,7 @@ void *slabpool_vmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
 }
 
 /* The cache whose live object starts at p, or NULL. */
-static struct kmem_cache *cache_of(struct slabpool *pool, const void *p)
+static inline struct kmem_cache *cache_of(struct slabpool *pool, const void *p)
 {
 	struct arena *arena = instance_find(pool, p);
 	size_t offset, granule;

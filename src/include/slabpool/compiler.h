@@ -177,6 +177,26 @@ static inline void slabpool_store_size(size_t *p, size_t value)
     assigns *p;
     ensures stored: *p == value;
 */
+static inline void slabpool_release_size(size_t *p, size_t value)
+{
+	*p = value;
+}
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline size_t slabpool_acquire_size(const size_t *p)
+{
+	return *p;
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
 static inline void slabpool_release_u8(uint8_t *p, uint8_t value)
 {
 	*p = value;
@@ -247,6 +267,14 @@ static inline size_t slabpool_load_size(const size_t *p)
 static inline void slabpool_store_size(size_t *p, size_t value)
 {
 	__atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
+static inline void slabpool_release_size(size_t *p, size_t value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+static inline size_t slabpool_acquire_size(const size_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 static inline void slabpool_release_u8(uint8_t *p, uint8_t value)
 {
