@@ -24,7 +24,7 @@
  * where memory can run out, and then nothing has changed.
  *
  * A freed run gives its memory back, or stays idle (ORDER_IDLE) while the idle runs together are
- * no more than ARENA_IDLE_BYTES: reads of fresh memory cost a fault a page.
+ * no more than the option idle_kib: touching fresh memory costs a fault a page.
  *
  * Guarantee: two runs that are allocated at the same time share no page, and
  *   opened = pages in slabs + pages in runs + pages in free runs
@@ -412,7 +412,7 @@ void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, u
 	sync_lock(pool, &arena->lock);
 	arena->used[use] -= pages;
 	keep = keep && ((size_t)arena->idle_pages + pages) <=
-			       (ARENA_IDLE_BYTES >> SLABPOOL_PAGE_SHIFT);
+			       (size_t)pool->options.idle_kib * 1024 / SLABPOOL_PAGE_SIZE;
 	if (!keep)
 		decommit_pages(pool, arena, page, pages);
 	range_put(arena, page, pages, keep ? ORDER_IDLE : 0);

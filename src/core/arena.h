@@ -61,8 +61,6 @@ struct arena {
 	bool tag_used[256];       /* tags of live caches */
 };
 #define ORDER_IDLE 0x80u
-/* Most bytes of free runs that keep their memory; what is freed beyond goes back at once. */
-#define ARENA_IDLE_BYTES (16u << 20)
 
 struct slabpool;
 
