@@ -78,6 +78,7 @@ static void options_for_bare(struct slabpool_options *options)
 	options->max_order = 2;
 	options->min_objects = 2;
 	options->retain_kib = 0;
+	options->idle_kib = 0;
 	options->granule = 16;
 }
 #endif
