@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/geometry.h"
+#include "../../proofs/logic/Alignment.acsl"
 
-/* Runs beyond this are never chosen. */
-#define RUN_SHIFT_MAX 22u
-#define OBJECTS_MAX 65536u
-#define REQUEST_MAX (1u << RUN_SHIFT_MAX)
+/* Binary logarithm of SLAB_MAX_BYTES. */
+#define RUN_SHIFT 22u
+
+_Static_assert(SLAB_MAX_BYTES == 1u << RUN_SHIFT, "the largest run is SLAB_MAX_BYTES");
 
 bool geometry_is_pow2(uint32_t n)
 {
 	if (n == 0)
 		return false;
+	/*@ loop invariant positive: 0 < n;
+	    loop invariant same: power_of_two(n) <==> power_of_two(\at(n, Pre));
+	    loop assigns n;
+	    loop variant n;
+	*/
 	while (n % 2 == 0)
 		n /= 2;
 	return n == 1;
@@ -17,6 +23,7 @@ bool geometry_is_pow2(uint32_t n)
 
 uint32_t geometry_round_up(uint32_t n, uint32_t align)
 {
+	/*@ ghost product_is_multiple((n + align - 1) / align, align); */
 	return (n + align - 1) / align * align;
 }
 
@@ -25,17 +32,31 @@ uint32_t geometry_align(uint32_t size, uint32_t align, bool hwcache_align)
 	uint32_t line = GEOMETRY_CACHE_LINE;
 
 	if (hwcache_align) {
-		while (size <= line / 2)
+		/*@ loop invariant line: line == 64 || (line == 32 && size <= 32) ||
+		      (line == 16 && size <= 16) || (line == 8 && size <= 8);
+		    loop assigns line;
+		    loop variant line;
+		*/
+		while (line > GEOMETRY_MIN_ALIGN && size <= line / 2)
 			line /= 2;
 		if (line > align)
 			align = line;
 	}
 	if (align < GEOMETRY_MIN_ALIGN)
 		align = GEOMETRY_MIN_ALIGN;
+	/*@ assert line: power_of_two(8) && power_of_two(16) && power_of_two(32) &&
+	      power_of_two(64); */
+	/*@ assert eighth: power_of_two(align) ==> align % 8 == 0; */
 	return geometry_round_up(align, 8);
 }
 
 /* Bytes that an object takes with its state bytes. */
+/*@ requires range: stride <= 0x1000000 && 8 <= granule <= 1024;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures cost: \result == cost_of(stride, granule);
+*/
 static uint32_t granule_cost(uint32_t stride, uint32_t granule)
 {
 	uint32_t rounded = geometry_round_up(stride, granule);
@@ -44,6 +65,13 @@ static uint32_t granule_cost(uint32_t stride, uint32_t granule)
 }
 
 /* The better of two granules, if the second exists. */
+/*@ requires range: stride <= 0x1000000 && 8 <= granule < larger <= 1024;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == cheaper(stride, granule, larger, most);
+    ensures one: \result == granule || (\result == larger && larger <= most);
+*/
 static uint32_t granule_better(uint32_t stride, uint32_t granule, uint32_t larger, uint32_t most)
 {
 	if (larger > most || granule_cost(stride, larger) > granule_cost(stride, granule))
@@ -51,6 +79,13 @@ static uint32_t granule_better(uint32_t stride, uint32_t granule, uint32_t large
 	return larger;
 }
 
+/*@ requires range: stride <= 0x1000000;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == granule_for(stride, most);
+    ensures best: granule_is_best(stride, \result, most);
+*/
 static uint32_t granule_choose(uint32_t stride, uint32_t most)
 {
 	uint32_t granule = 8;
@@ -67,33 +102,73 @@ uint32_t geometry_granule(uint32_t stride)
 
 uint32_t geometry_order_of(uint64_t bytes, uint32_t page_shift)
 {
-	uint64_t page = (uint64_t)1 << page_shift;
-	uint64_t pages = bytes / page + (bytes % page != 0), run = 1;
+	uint64_t run;
 	uint32_t order = 0;
 
-	while (run < pages) {
+	/*@ ghost shift_is_power(63); */
+	/*@ assert largest: two(63) == 0x8000000000000000 && two(64) == 2 * two(63); */
+	if (bytes > (uint64_t)1 << 63)
+		return 64 - page_shift;
+	/*@ ghost shift_is_power(page_shift); */
+	run = (uint64_t)1 << page_shift;
+	/*@ loop invariant run: run == two(page_shift + order) && 0 < run;
+	    loop invariant range: order <= 63 - page_shift;
+	    loop invariant smallest: order == 0 || two(page_shift + order - 1) < bytes;
+	    loop assigns run, order;
+	    loop variant 63 - order;
+	*/
+	while (run < bytes) {
+		/*@ ghost shift_is_power(page_shift + order); */
 		run *= 2;
 		order++;
 	}
 	return order;
 }
 
-/* Objects that a run holds. */
+/*@ requires positive: 0 < stride;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures objects: \result == objects_in(run, stride);
+    ensures fits: 0 <= \result * stride <= run;
+    ensures some: run >= stride ==> 0 < \result;
+    ensures most: \result <= SLAB_MAX_OBJECTS;
+*/
 static uint32_t run_objects(uint32_t run, uint32_t stride)
 {
 	uint32_t objects = run / stride;
 
-	return objects < OBJECTS_MAX ? objects : OBJECTS_MAX;
+	/*@ assert quotient: 0 <= objects * stride <= run; */
+	/*@ assert fewer: objects >= SLAB_MAX_OBJECTS ==>
+	      SLAB_MAX_OBJECTS * stride <= objects * stride; */
+	return objects < SLAB_MAX_OBJECTS ? objects : SLAB_MAX_OBJECTS;
 }
 
 /* The first order in low .. high whose run holds objects and wastes at most 1/fraction;
  * high + 1 if none does. */
+/*@ requires range: low <= high && page_shift + high <= RUN_SHIFT;
+    requires positive: 0 < stride && 0 < fraction;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures range: low <= \result <= high + 1;
+    ensures none_below: no_order_good(low, \result, page_shift, stride, objects, fraction);
+    ensures good: \result <= high ==>
+            order_good(\result, page_shift, stride, objects, fraction);
+*/
 static uint32_t order_search(uint32_t low, uint32_t high, uint32_t page_shift, uint32_t stride,
 			     uint32_t objects, uint32_t fraction)
 {
 	uint32_t order, run, held;
 
+	/*@ loop invariant range: low <= order <= high + 1;
+	    loop invariant none_below:
+	      no_order_good(low, order, page_shift, stride, objects, fraction);
+	    loop assigns order, run, held;
+	    loop variant high + 1 - order;
+	*/
 	for (order = low; order <= high; order++) {
+		/*@ ghost run_is_power(page_shift + order); */
 		run = 1u << (page_shift + order);
 		held = run_objects(run, stride);
 		if (held >= objects && run - held * stride <= run / fraction)
@@ -102,20 +177,40 @@ static uint32_t order_search(uint32_t low, uint32_t high, uint32_t page_shift, u
 	return order;
 }
 
-/* Halves the wish until a run of the largest order grants it. */
-static uint32_t objects_wanted(uint32_t wish, uint32_t most)
+/* Halves the wish until it is granted. */
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures granted: \result == granted(wish, most);
+    ensures range: \result <= 1 || \result <= most;
+*/
+static uint32_t wish_granted(uint32_t wish, uint32_t most)
 {
+	/*@ loop invariant same: granted(wish, most) == granted(\at(wish, Pre), most);
+	    loop assigns wish;
+	    loop variant wish;
+	*/
 	while (wish > 1 && wish > most)
 		wish /= 2;
 	return wish;
 }
 
+/*@ requires range: low <= high && page_shift + high <= RUN_SHIFT;
+    requires stride: 0 < stride <= two(page_shift + high);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures range: low <= \result <= high;
+    ensures chosen: order_for_objects(\result, low, high, page_shift, stride,
+            granted(wish, objects_in(two(page_shift + high), stride)));
+*/
 static uint32_t order_choose(uint32_t low, uint32_t high, uint32_t page_shift, uint32_t stride,
 			     uint32_t wish)
 {
 	uint32_t objects, order;
 
-	objects = objects_wanted(wish, run_objects(1u << (page_shift + high), stride));
+	/*@ ghost run_is_power(page_shift + high); */
+	objects = wish_granted(wish, run_objects(1u << (page_shift + high), stride));
 	order = order_search(low, high, page_shift, stride, objects, 16);
 	if (order > high)
 		order = order_search(low, high, page_shift, stride, objects, 8);
@@ -123,29 +218,86 @@ static uint32_t order_choose(uint32_t low, uint32_t high, uint32_t page_shift, u
 		order = order_search(low, high, page_shift, stride, objects, 4);
 	if (order > high)
 		order = order_search(low, high, page_shift, stride, objects, 1);
+	/*@ assert grants: order_good(high, page_shift, stride, objects, 1); */
 	return order;
 }
 
-/* The largest order there is for this page size. */
-static uint32_t order_limit(uint32_t page_shift)
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures larger: \result == larger_of(a, b);
+*/
+static uint32_t max_of(uint32_t a, uint32_t b)
 {
-	uint32_t limit = RUN_SHIFT_MAX - page_shift;
-
-	return limit < GEOMETRY_MAX_ORDER ? limit : GEOMETRY_MAX_ORDER;
+	return a > b ? a : b;
 }
 
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures smaller: \result == smaller_of(a, b);
+*/
+static uint32_t min_of(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The largest order of this page size: a run never passes SLAB_MAX_BYTES. */
+/*@ requires page: page_shift <= 16;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures limit: \result == order_limit(page_shift);
+*/
+static uint32_t largest_order(uint32_t page_shift)
+{
+	return min_of(RUN_SHIFT - page_shift, GEOMETRY_MAX_ORDER);
+}
+
+/* The order for a run that holds at least least bytes: one object, and its alignment. */
+/*@ requires page: 9 <= page_shift <= 16;
+    requires range: min <= high <= order_limit(page_shift);
+    requires sizes: 0 < stride <= least <= largest_run(page_shift);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures range: \result <= order_limit(page_shift);
+    ensures holds: least <= two(page_shift + \result);
+    ensures chosen: order_is_chosen(\result, min, high, page_shift, stride, least, wish);
+*/
+static uint32_t order_find(uint32_t min, uint32_t high, uint32_t page_shift, uint32_t stride,
+			   uint32_t least, uint32_t wish)
+{
+	uint32_t low = max_of(min, geometry_order_of(least, page_shift));
+
+	if (low > high)
+		return low;
+	return order_choose(low, high, page_shift, stride, wish);
+}
+
+/*@ requires memory: \valid_read(request);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures sane: \result <==> pages_sane(request);
+*/
 static bool pages_are_sane(const struct geometry_request *request)
 {
 	return request->page_shift >= 9 && request->page_shift <= 16 &&
 	       request->min_order <= request->max_order &&
 	       request->max_order <= GEOMETRY_MAX_ORDER &&
-	       request->min_order <= order_limit(request->page_shift);
+	       request->min_order <= largest_order(request->page_shift);
 }
 
-static bool object_is_sane(const struct geometry_request *request)
+/*@ requires memory: \valid_read(request);
+    requires most: most == largest_run(request->page_shift) <= SLAB_MAX_BYTES;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures sane: \result <==> object_sane(request);
+*/
+static bool object_is_sane(const struct geometry_request *request, uint32_t most)
 {
-	uint32_t most = 1u << (request->page_shift + order_limit(request->page_shift));
-
 	if (request->size == 0 || request->size > most || request->before > most ||
 	    request->after > most)
 		return false;
@@ -155,49 +307,53 @@ static bool object_is_sane(const struct geometry_request *request)
 	       (geometry_is_pow2(request->align) && request->align <= most);
 }
 
-static bool granule_is_sane(const struct geometry_request *request)
+/*@ requires memory: \valid_read(request);
+    requires page: page == two(request->page_shift);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures sane: \result <==> granule_sane(request);
+*/
+static bool granule_is_sane(const struct geometry_request *request, uint32_t page)
 {
 	return request->granule == 0 ||
 	       (geometry_is_pow2(request->granule) && request->granule >= 8 &&
-		request->granule <= 1u << request->page_shift);
+		request->granule <= page);
 }
 
-static uint32_t max_of(uint32_t a, uint32_t b)
+/*@ requires memory: \valid_read(request);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures sane: \result <==> request_sane(request);
+*/
+static bool request_is_sane(const struct geometry_request *request)
 {
-	return a > b ? a : b;
-}
+	uint32_t shift = request->page_shift, limit;
 
-/* The order for this stride; false if no run holds one object. */
-static bool order_find(const struct geometry_request *request, uint32_t align, uint32_t stride,
-		       uint32_t *order)
-{
-	uint32_t limit = order_limit(request->page_shift), low, high;
-
-	high = request->max_order < limit ? request->max_order : limit;
-	low = max_of(request->min_order, geometry_order_of(max_of(stride, align),
-							    request->page_shift));
-	if (low > limit)
+	if (!pages_are_sane(request))
 		return false;
-	*order = low > high ? low : order_choose(low, high, request->page_shift, stride,
-						 request->min_objects);
-	return true;
+	limit = shift + largest_order(shift);
+	/*@ ghost run_is_power(shift); */
+	/*@ ghost run_is_power(limit); */
+	return object_is_sane(request, 1u << limit) && granule_is_sane(request, 1u << shift);
 }
 
 bool geometry_compute(const struct geometry_request *request, struct geometry *geometry)
 {
-	uint32_t align, granule, stride, order, run;
+	uint32_t shift = request->page_shift, align, granule, stride, order, run;
 
-	if (!pages_are_sane(request) || !object_is_sane(request) || !granule_is_sane(request))
+	if (!request_is_sane(request))
 		return false;
 	align = geometry_align(request->size, request->align, request->hwcache_align);
 	stride = geometry_round_up(request->before + request->size + request->after, align);
 	granule = request->granule;
 	if (granule == 0)
-		granule = granule_choose(stride, 1u << request->page_shift);
+		granule = granule_choose(stride, 1u << shift);
 	stride = geometry_round_up(stride, granule);
-	if (!order_find(request, align, stride, &order))
-		return false;
-	run = 1u << (request->page_shift + order);
+	order = order_find(request->min_order, min_of(request->max_order, largest_order(shift)),
+			   shift, stride, max_of(stride, align), request->min_objects);
+	run = 1u << (shift + order);
 	geometry->align = align;
 	geometry->stride = stride;
 	geometry->granule = granule;
