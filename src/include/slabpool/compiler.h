@@ -72,9 +72,12 @@ size_t slabpool_pointer_offset(const unsigned char *base, size_t length, const u
 #define SLABPOOL_ALIGNOF(type) __alignof__(type)
 #if defined(SLABPOOL_BARE)
 #define SLABPOOL_THREAD_LOCAL
-#else
+#elif defined(__GLIBC__)
 /* One pointer of initial-exec storage: the fastest form that dlopen() still accepts. */
 #define SLABPOOL_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#else
+/* musl keeps no room for such storage of libraries that are loaded later. */
+#define SLABPOOL_THREAD_LOCAL __thread
 #endif
 
 /* Index of the lowest bit set; word is not 0. */
