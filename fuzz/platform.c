@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The buffer is cut into grains of 512 bytes; a byte a grain says whether it is committed, was
+ * committed once (and must be zeroed before it is committed again), or was never touched.
+ */
+#include "platform.h"
+
+#include "world.h"
+
+#include <errno.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FUZZ_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FUZZ_ASAN 1
+#endif
+#endif
+#ifdef FUZZ_ASAN
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n) __asan_poison_memory_region((p), (n))
+#define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
+#else
+#define POISON(p, n) ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
+#endif
+
+#define BUFFER_BYTES ((size_t)64 << 20)
+#define GRAIN_SHIFT 9
+#define GRAIN ((size_t)1 << GRAIN_SHIFT)
+#define RESERVATIONS 16u
+#define LOCK_READY 0xa7
+#define LOCK_HELD 1
+
+enum grain { GRAIN_FRESH, GRAIN_DIRTY, GRAIN_COMMITTED };
+
+struct reservation {
+	size_t start, bytes;   /* offset in the buffer; bytes 0: unused */
+	size_t top;            /* no grain at or above this offset was committed */
+};
+
+static unsigned char buffer[BUFFER_BYTES] SLABPOOL_ALIGNED(1u << 22);
+static unsigned char grains[BUFFER_BYTES >> GRAIN_SHIFT];
+static struct reservation reservations[RESERVATIONS];
+static size_t buffer_used;
+static bool buffer_poisoned;
+
+struct fuzz_platform_state fuzz_platform;
+
+/* Counts a call of a kind that can fail; true if this one shall. */
+static bool inject(enum fuzz_fault once, enum fuzz_fault from)
+{
+	struct fuzz_platform_state *s = &fuzz_platform;
+	uint32_t call;
+
+	if (!s->armed || (s->plan.fault != once && s->plan.fault != from))
+		return false;
+	call = s->calls++;
+	if (call != s->plan.at && !(call > s->plan.at && s->plan.fault == from))
+		return false;
+	s->fired++;
+	return true;
+}
+
+static void *platform_reserve(void *context, size_t bytes, size_t align)
+{
+	size_t start = (buffer_used + align - 1) & ~(align - 1);
+	unsigned int i = 0;
+
+	(void)context;
+	if (bytes == 0 || align == 0 || (align & (align - 1)))
+		fuzz_fail("platform", "reserve(%zu, %zu)", bytes, align);
+	if (inject(FAULT_RESERVE_ONCE, FAULT_RESERVE_FROM))
+		return NULL;
+	start = (start + GRAIN - 1) & ~(GRAIN - 1);
+	while (i < RESERVATIONS && reservations[i].bytes)
+		i++;
+	if (i == RESERVATIONS || start > BUFFER_BYTES || bytes > BUFFER_BYTES - start ||
+	    align > sizeof(buffer)) {
+		fuzz_platform.refused++;
+		return NULL;
+	}
+	reservations[i] = (struct reservation){ start, bytes, start };
+	buffer_used = start + bytes;
+	fuzz_platform.reservations++;
+	return buffer + start;
+}
+
+/* The reservation that holds a whole range, or a failure. */
+static struct reservation *find_reservation(const void *address, size_t bytes, const char *call)
+{
+	uintptr_t offset = (uintptr_t)address - (uintptr_t)buffer;
+
+	for (unsigned int i = 0; i < RESERVATIONS; i++) {
+		struct reservation *r = &reservations[i];
+
+		if (offset >= r->start && offset - r->start <= r->bytes &&
+		    bytes <= r->bytes - (offset - r->start) && r->bytes)
+			return r;
+	}
+	fuzz_fail("platform", "%s outside of what is reserved: %p, %zu bytes", call, address,
+		  bytes);
+}
+
+static void release(struct reservation *r)
+{
+	for (size_t g = r->start >> GRAIN_SHIFT; g < (r->top + GRAIN - 1) >> GRAIN_SHIFT; g++) {
+		if (grains[g] == GRAIN_COMMITTED)
+			grains[g] = GRAIN_DIRTY;
+	}
+	if (r->top > r->start)
+		POISON(buffer + r->start, r->top - r->start);
+	r->bytes = 0;
+}
+
+static void platform_unreserve(void *context, void *address, size_t bytes)
+{
+	struct reservation *r = find_reservation(address, bytes, "unreserve");
+
+	(void)context;
+	if ((unsigned char *)address != buffer + r->start || bytes != r->bytes)
+		fuzz_fail("platform", "unreserve(%p, %zu) of a part", address, bytes);
+	if (r->start + r->bytes == buffer_used)
+		buffer_used = r->start;
+	release(r);
+	if (--fuzz_platform.reservations == 0)
+		buffer_used = 0;
+}
+
+static void commit_in(struct reservation *r, size_t from, size_t to)
+{
+	for (size_t g = from >> GRAIN_SHIFT; g < (to + GRAIN - 1) >> GRAIN_SHIFT; g++) {
+		if (grains[g] == GRAIN_COMMITTED)
+			continue;
+		UNPOISON(buffer + (g << GRAIN_SHIFT), GRAIN);
+		if (grains[g] == GRAIN_DIRTY)
+			memset(buffer + (g << GRAIN_SHIFT), 0, GRAIN);
+		grains[g] = GRAIN_COMMITTED;
+	}
+	to = (to + GRAIN - 1) & ~(GRAIN - 1);
+	if (to > r->top)
+		r->top = to;
+}
+
+/* Whole grains only: what shares a grain with memory in use stays. */
+static void commit_out(size_t from, size_t to)
+{
+	for (size_t g = (from + GRAIN - 1) >> GRAIN_SHIFT; g < to >> GRAIN_SHIFT; g++) {
+		if (grains[g] != GRAIN_COMMITTED)
+			continue;
+		POISON(buffer + (g << GRAIN_SHIFT), GRAIN);
+		grains[g] = GRAIN_DIRTY;
+	}
+}
+
+static int platform_commit(void *context, void *address, size_t bytes, bool in)
+{
+	struct reservation *r = find_reservation(address, bytes, "commit");
+	size_t from = (size_t)((unsigned char *)address - buffer);
+
+	(void)context;
+	if (!in) {
+		commit_out(from, from + bytes);
+		return 0;
+	}
+	if (inject(FAULT_COMMIT_ONCE, FAULT_COMMIT_FROM))
+		return -ENOMEM;
+	commit_in(r, from, from + bytes);
+	return 0;
+}
+
+static int platform_sync_init(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait)
+{
+	(void)context;
+	if (inject(FAULT_SYNC_ONCE, FAULT_SYNC_FROM))
+		return -ENOMEM;
+	lock->opaque.bytes[0] = LOCK_READY;
+	lock->opaque.bytes[1] = 0;
+	if (wait)
+		wait->opaque.bytes[0] = LOCK_READY;
+	fuzz_platform.locks_made++;
+	return 0;
+}
+
+static void check_lock(const struct slabpool_lock *lock, bool held, const char *call)
+{
+	if (lock->opaque.bytes[0] != LOCK_READY)
+		fuzz_fail("lock", "%s of a lock that is not initialised", call);
+	if ((lock->opaque.bytes[1] == LOCK_HELD) != held)
+		fuzz_fail("lock", "%s of a lock that is %s", call, held ? "free" : "held");
+}
+
+static void platform_sync_exit(void *context, struct slabpool_lock *lock,
+			       struct slabpool_wait *wait)
+{
+	(void)context;
+	check_lock(lock, false, "sync_exit");
+	if (wait && wait->opaque.bytes[0] != LOCK_READY)
+		fuzz_fail("lock", "sync_exit of a condition that is not initialised");
+	lock->opaque.bytes[0] = 0;
+	fuzz_platform.locks_made--;
+}
+
+static void platform_lock(void *context, struct slabpool_lock *lock)
+{
+	(void)context;
+	check_lock(lock, false, "lock");
+	lock->opaque.bytes[1] = LOCK_HELD;
+	fuzz_platform.locks_held++;
+}
+
+static void platform_unlock(void *context, struct slabpool_lock *lock)
+{
+	(void)context;
+	check_lock(lock, true, "unlock");
+	lock->opaque.bytes[1] = 0;
+	fuzz_platform.locks_held--;
+}
+
+static void platform_wait(void *context, struct slabpool_wait *wait, struct slabpool_lock *lock,
+			  unsigned int milliseconds)
+{
+	if (wait->opaque.bytes[0] != LOCK_READY)
+		fuzz_fail("lock", "wait on a condition that is not initialised");
+	platform_unlock(context, lock);
+	fuzz_platform.plan.wait(milliseconds);
+	platform_lock(context, lock);
+}
+
+static void platform_wake(void *context, struct slabpool_wait *wait, bool all)
+{
+	(void)context;
+	(void)all;
+	if (wait->opaque.bytes[0] != LOCK_READY)
+		fuzz_fail("lock", "wake of a condition that is not initialised");
+}
+
+static uint64_t platform_clock(void *context)
+{
+	(void)context;
+	return fuzz_platform.now;
+}
+
+static void *platform_thread_get(void *context)
+{
+	(void)context;
+	return fuzz_platform.record[fuzz_platform.thread];
+}
+
+static int platform_thread_set(void *context, void *record)
+{
+	(void)context;
+	if (inject(FAULT_THREAD_ONCE, FAULT_THREAD_FROM))
+		return -ENOMEM;
+	fuzz_platform.record[fuzz_platform.thread] = record;
+	return 0;
+}
+
+static SLABPOOL_NORETURN void platform_fatal(void *context)
+{
+	(void)context;
+	fuzz_platform.plan.fatal();
+	fuzz_fail("platform", "fatal returned");
+}
+
+void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_platform_plan *plan)
+{
+	if (!buffer_poisoned)
+		POISON(buffer, sizeof(buffer));
+	buffer_poisoned = true;
+	for (unsigned int i = 0; i < RESERVATIONS; i++)
+		if (reservations[i].bytes)
+			release(&reservations[i]);
+	buffer_used = 0;
+	memset(&fuzz_platform, 0, sizeof(fuzz_platform));
+	fuzz_platform.plan = *plan;
+	fuzz_platform.armed = true;
+	*platform = (struct slabpool_platform){
+		.reserve = platform_reserve,
+		.unreserve = platform_unreserve,
+		.commit = platform_commit,
+		.sync_init = platform_sync_init,
+		.sync_exit = platform_sync_exit,
+		.lock = platform_lock,
+		.unlock = platform_unlock,
+		.wait = plan->wait ? platform_wait : NULL,
+		.wake = plan->wait ? platform_wake : NULL,
+		.clock = plan->clock ? platform_clock : NULL,
+		.thread_get = plan->threads ? platform_thread_get : NULL,
+		.thread_set = plan->threads ? platform_thread_set : NULL,
+		.report = plan->report,
+		.fatal = platform_fatal,
+	};
+}
+
+bool fuzz_platform_reserved(const void *address)
+{
+	uintptr_t offset = (uintptr_t)address - (uintptr_t)buffer;
+
+	for (unsigned int i = 0; i < RESERVATIONS; i++)
+		if (reservations[i].bytes && offset - reservations[i].start < reservations[i].bytes)
+			return true;
+	return false;
+}
+
+void *fuzz_platform_outside(void)
+{
+	return buffer + sizeof(buffer) - 64;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system under a fuzzed instance: memory out of one static buffer, faults where the input says
+ * so, a clock that the program turns, threads that are a number. Nothing is mapped or unmapped, so
+ * that a world costs microseconds; memory that is not committed is poisoned under ASan.
+ */
+#ifndef FUZZ_PLATFORM_H
+#define FUZZ_PLATFORM_H
+
+#include <slabpool/platform.h>
+
+#define FUZZ_THREADS 4u
+
+enum fuzz_fault {
+	FAULT_NONE,
+	FAULT_COMMIT_ONCE,    /* the Nth commit fails */
+	FAULT_COMMIT_FROM,    /* the Nth and all later ones */
+	FAULT_RESERVE_ONCE,
+	FAULT_RESERVE_FROM,
+	FAULT_SYNC_ONCE,      /* initialising a lock */
+	FAULT_SYNC_FROM,
+	FAULT_THREAD_ONCE,    /* storing a thread's record */
+	FAULT_THREAD_FROM
+};
+
+struct fuzz_platform_plan {
+	enum fuzz_fault fault;
+	uint32_t at;          /* counted from 0 */
+	bool threads;         /* thread records are supported */
+	bool clock;
+	/* Called in place of a wait; NULL: the platform cannot wait. */
+	void (*wait)(unsigned int milliseconds);
+	void (*report)(void *context, const struct slabpool_report *report);
+	void (*fatal)(void);  /* does not return */
+};
+
+struct fuzz_platform_state {
+	struct fuzz_platform_plan plan;
+	uint32_t calls;       /* of the kind that may fail */
+	uint32_t fired;       /* failures injected since the start */
+	bool armed;           /* no failure while false */
+	uint32_t reservations, locks_made;
+	uint32_t locks_held;
+	unsigned int thread;  /* whose turn it is */
+	void *record[FUZZ_THREADS];
+	uint64_t now;
+	uint32_t refused;     /* reservations that did not fit the buffer */
+};
+extern struct fuzz_platform_state fuzz_platform;
+
+/* Starts a new world: everything is given back whatever the last one left. */
+void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_platform_plan *plan);
+/* True if address lies in memory that is reserved now. */
+bool fuzz_platform_reserved(const void *address);
+/* Any address inside the buffer that is not reserved now. */
+void *fuzz_platform_outside(void);
+
+#endif

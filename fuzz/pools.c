@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mempools of the model, and a backend that counts, fails on demand, and notices when it is
+ * given something twice.
+ */
+#include "pools.h"
+
+#include <string.h>
+
+#define BLOCKS 1024u
+#define BLOCK_BYTES 48u
+
+static struct block {
+	union {
+		uint64_t align;
+		unsigned char bytes[BLOCK_BYTES];
+	} data;
+	uint32_t owner;   /* pool + 1; 0: not given out */
+} blocks[BLOCKS];
+static uint32_t blocks_from;
+
+struct wpool pools[FUZZ_MAX_POOLS];
+uint32_t pools_made;
+uint32_t pool_fail_next, pool_fail_after;
+static unsigned int waits;
+
+/* While the core waits somebody gives an element back; or else the backends recover. */
+static void on_wait(struct world *w)
+{
+	for (uint32_t i = 0; i < pools_made; i++)
+		pools[i].waited = true;
+	pool_fail_next = 0;
+	if (++waits < 3)
+		return;
+	for (uint32_t i = 0; i < w->object_count; i++) {
+		struct wobject *o = &fuzz_objects[i];
+
+		if (!o->live || o->family != FAMILY_ELEMENT)
+			continue;
+		model_gone(w, i);
+		pools[o->owner].out--;
+		w->a->pool_free(o->p, pools[o->owner].m);
+		pool_follow(w, &pools[o->owner]);
+		return;
+	}
+	for (uint32_t i = 0; i < w->object_count; i++) {
+		struct wobject *o = &fuzz_objects[i];
+
+		if (!o->live || o->family != FAMILY_CACHE)
+			continue;
+		model_reconstruct(w, i);
+		model_gone(w, i);
+		w->cache[o->owner].objects--;
+		w->a->cache_free(w->cache[o->owner].k, o->p);
+		return;
+	}
+	if (waits > 100)
+		fuzz_fail("reserve", "mempool_alloc waits for ever");
+	if (waits > 50)
+		world_give_up(w);
+}
+
+void pools_reset(struct world *w)
+{
+	memset(pools, 0, sizeof(pools[0]) * pools_made);
+	pools_made = 0;
+	pool_fail_next = pool_fail_after = 0;
+	blocks_from = 0;
+	for (uint32_t i = 0; i < BLOCKS; i++)
+		blocks[i].owner = 0;
+	w->on_wait = on_wait;
+}
+
+struct wpool *pool_new(struct world *w, uint32_t handle)
+{
+	struct wpool *p = &pools[handle];
+
+	(void)w;
+	memset(p, 0, sizeof(*p));
+	pools_made = handle + 1;
+	waits = 0;
+	return p;
+}
+
+static void *custom_alloc(gfp_t gfp, void *data)
+{
+	struct wpool *p = data;
+
+	if (gfp & __GFP_ZERO)
+		fuzz_fail("reserve", "the backend is asked for zeroed memory");
+	if (pool_fail_next && pool_fail_after) {
+		pool_fail_after--;
+	} else if (pool_fail_next) {
+		pool_fail_next--;
+		p->backend_failed = true;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		struct block *b = &blocks[(blocks_from + i) % BLOCKS];
+
+		if (b->owner)
+			continue;
+		blocks_from = (blocks_from + i + 1) % BLOCKS;
+		b->owner = (uint32_t)(p - pools) + 1;
+		p->from_backend++;
+		return b->data.bytes;
+	}
+	p->backend_failed = true;
+	return NULL;
+}
+
+static void custom_free(void *element, void *data)
+{
+	struct wpool *p = data;
+	struct block *b = (struct block *)element;
+	size_t offset = (size_t)((unsigned char *)element - (unsigned char *)blocks);
+
+	if (offset >= sizeof(blocks) || offset % sizeof(blocks[0]) ||
+	    b->owner != (uint32_t)(p - pools) + 1)
+		fuzz_fail("reserve", "the backend is given %p, which it did not give", element);
+	b->owner = 0;
+	p->to_backend++;
+}
+
+static bool over_cache(struct world *w, struct wpool *p, uint32_t parameter)
+{
+	uint32_t handle = w->cache_count ? parameter % w->cache_count : FUZZ_NONE;
+	const struct wcache *c;
+
+	if (handle == FUZZ_NONE || !w->cache[handle].live)
+		return false;
+	p->cache = w->cache[handle].same_as;
+	c = &w->cache[p->cache];
+	p->bytes = c->size;
+	p->refused = c->ctor;
+	return true;
+}
+
+bool pool_backend(struct world *w, struct wpool *p, enum backend kind, uint32_t parameter,
+		  mempool_alloc_t **alloc, mempool_free_t **release, void **data)
+{
+	static mempool_alloc_t *const allocs[] = { custom_alloc, mempool_alloc_slab,
+						   mempool_kmalloc, mempool_kvmalloc,
+						   mempool_alloc_pages };
+	static mempool_free_t *const releases[] = { custom_free, mempool_free_slab, mempool_kfree,
+						    mempool_kvfree, mempool_free_pages };
+
+	*alloc = allocs[kind];
+	*release = releases[kind];
+	p->kind = kind;
+	p->align = 8;
+	switch (kind) {
+	case BACKEND_CUSTOM:
+		p->bytes = BLOCK_BYTES;
+		*data = p;
+		/* Odd parameters leave a callback out: no pool comes of it. */
+		if (parameter % 8 == 7) {
+			*alloc = NULL;
+			p->refused = true;
+		}
+		return true;
+	case BACKEND_SLAB:
+		*data = over_cache(w, p, parameter) ? w->cache[p->cache].k : NULL;
+		return *data != NULL;
+	case BACKEND_PAGES:
+		p->bytes = p->align = PAGE_SIZE << parameter % 5;
+		*data = (void *)(uintptr_t)(parameter % 5);
+		return true;
+	default:
+		p->bytes = parameter ? parameter : 1;
+		*data = (void *)(uintptr_t)p->bytes;
+		return true;
+	}
+}
+
+void pool_before(struct world *w, struct wpool *p)
+{
+	(void)w;
+	p->had_from_backend = p->from_backend;
+	p->backend_failed = false;
+	p->waited = false;
+	waits = 0;
+}
+
+void pool_follow(struct world *w, struct wpool *p)
+{
+	uint32_t now = p->live ? p->out + (uint32_t)p->m->curr_nr : 0;
+
+	if (p->kind == BACKEND_CUSTOM && p->from_backend - p->to_backend != now)
+		fuzz_fail("reserve", "%u elements are out, %u in the reserve or lent",
+			  p->from_backend - p->to_backend, now);
+	if (p->kind != BACKEND_SLAB)
+		return;
+	w->cache[p->cache].in_pools += now - p->counted;
+	p->counted = now;
+}
+
+void pool_null(struct world *w, struct wpool *p)
+{
+	size_t run = p->bytes;
+
+	if (p->kind == BACKEND_CUSTOM) {
+		if (!p->backend_failed)
+			fuzz_fail("null", "NULL although the backend did not fail");
+		return;
+	}
+	if (run < PAGE_SIZE << w->options.max_order)
+		run = PAGE_SIZE << w->options.max_order;
+	if (!world_fired(w) && !memory_is_full(w, run))
+		fuzz_fail("null", "NULL without a fault, and memory is not full");
+}
+
+void pool_end(struct world *w, struct wpool *p)
+{
+	if (p->embedded)
+		w->a->pool_exit(p->m);
+	else
+		w->a->pool_destroy(p->m);
+	p->live = false;
+	pool_follow(w, p);
+}
+
+void element_back(struct world *w, uint32_t handle)
+{
+	struct wobject *o = &fuzz_objects[handle];
+	struct wpool *p = &pools[o->owner];
+	int size = p->min_nr > 0 ? p->min_nr : 1, before = p->m->curr_nr;
+	uint32_t to_backend = p->to_backend;
+
+	model_check(w, handle);
+	model_gone(w, handle);
+	p->out--;
+	w->a->pool_free(o->p, p->m);
+	if (p->m->curr_nr != (before < size ? before + 1 : before))
+		fuzz_fail("reserve", "a reserve of %d with %d has %d after a free", size, before,
+			  p->m->curr_nr);
+	if (p->kind == BACKEND_CUSTOM && p->to_backend - to_backend != (before >= size))
+		fuzz_fail("reserve", "an element goes %s", before >= size ? "nowhere"
+								       : "to the backend");
+	pool_follow(w, p);
+}
+
+void pool_custom_check(void)
+{
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint32_t owner = blocks[i].owner;
+
+		if (owner && !pools[owner - 1].live)
+			fuzz_fail("left over", "pool %u is gone, and has an element", owner - 1);
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The mempools of the model. */
+#ifndef FUZZ_POOLS_H
+#define FUZZ_POOLS_H
+
+#include "world.h"
+
+enum backend { BACKEND_CUSTOM, BACKEND_SLAB, BACKEND_KMALLOC, BACKEND_KVMALLOC, BACKEND_PAGES };
+
+struct wpool {
+	mempool_t *m;
+	mempool_t storage;       /* of a pool that the program keeps itself */
+	bool live, embedded;
+	bool refused;            /* its arguments are wrong */
+	int min_nr;
+	enum backend kind;
+	uint32_t cache;          /* of BACKEND_SLAB */
+	size_t bytes, align;     /* of an element */
+	uint32_t out;            /* elements in the program's hands */
+	uint32_t counted;        /* what this pool adds to its cache's objects */
+	/* BACKEND_CUSTOM: calls that gave and took an element; others: not counted. */
+	uint32_t from_backend, to_backend;
+	uint32_t had_from_backend;  /* before this operation */
+	bool backend_failed;     /* a call failed in this operation */
+	bool waited;
+};
+extern struct wpool pools[FUZZ_MAX_POOLS];
+extern uint32_t pools_made;
+/* Calls of the custom backend that fail from now on, after so many good ones. */
+extern uint32_t pool_fail_next, pool_fail_after;
+
+void pools_reset(struct world *w);
+struct wpool *pool_new(struct world *w, uint32_t handle);
+/* Callbacks for a kind of backend; false if it cannot be (no cache there). */
+bool pool_backend(struct world *w, struct wpool *p, enum backend kind, uint32_t parameter,
+		  mempool_alloc_t **alloc, mempool_free_t **release, void **data);
+/* Before an operation on a pool. */
+void pool_before(struct world *w, struct wpool *p);
+/* Tells the model of the pool's cache how many of its objects the pool holds and lent. */
+void pool_follow(struct world *w, struct wpool *p);
+/* An attempt gave NULL: was there a reason in the backend? */
+void pool_null(struct world *w, struct wpool *p);
+/* Ends a pool whose elements are all back. */
+void pool_end(struct world *w, struct wpool *p);
+/* Gives an element back to its pool. */
+void element_back(struct world *w, uint32_t handle);
+/* All elements of the custom backend that are out belong to a live pool. */
+void pool_custom_check(void);
+
+#endif

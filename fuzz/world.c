@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Failing with words, reports and the crimes that they must follow. */
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct world fuzz_world;
+struct wobject fuzz_objects[FUZZ_MAX_OBJECTS];
+
+static const char *const kind_name[] = {
+	[SLABPOOL_REPORT_DOUBLE_FREE] = "double free",
+	[SLABPOOL_REPORT_FOREIGN] = "foreign",
+	[SLABPOOL_REPORT_INTERIOR] = "interior",
+	[SLABPOOL_REPORT_WRONG_CACHE] = "wrong cache",
+	[SLABPOOL_REPORT_WRONG_API] = "wrong call",
+	[SLABPOOL_REPORT_WRONG_ORDER] = "wrong order",
+	[SLABPOOL_REPORT_BAD_CACHE] = "bad cache",
+	[SLABPOOL_REPORT_LIVE_OBJECTS] = "live objects",
+	[SLABPOOL_REPORT_BAD_ARGUMENT] = "bad argument",
+	[SLABPOOL_REPORT_CTOR_ZERO] = "constructor and zero",
+	[SLABPOOL_REPORT_NAME_SPACE] = "blank in the name",
+	[SLABPOOL_REPORT_NO_MEMORY] = "no memory",
+	[SLABPOOL_REPORT_CANNOT_WAIT] = "cannot wait",
+	[SLABPOOL_REPORT_POOL_ZERO] = "zero for a mempool",
+	[SLABPOOL_REPORT_PANIC] = "panic",
+	[SLABPOOL_REPORT_NOFAIL] = "nofail",
+	[SLABPOOL_REPORT_INTERNAL] = "internal",
+};
+
+void fuzz_fail(const char *oracle, const char *format, ...)
+{
+	const struct fuzz_call *call = fuzz_world.call;
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "fuzz: oracle %s\n", oracle);
+	if (call) {
+		fprintf(stderr, "fuzz: at operation %u: ", call->index);
+		fuzz_print_call(stderr, call);
+		fputc('\n', stderr);
+	}
+	fprintf(stderr, "fuzz: ");
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	fflush(stderr);
+	abort();
+}
+
+void world_act(struct world *w)
+{
+	if (w->emit) {
+		fuzz_emit_call(w->emit, w->call);
+		fflush(w->emit);
+	}
+	w->fired_before = fuzz_platform.fired;
+}
+
+void world_report(void *context, const struct slabpool_report *report)
+{
+	struct world *w = &fuzz_world;
+	struct slabpool_report *copy;
+	char line[256];
+
+	(void)context;
+	if (w->reports == WORLD_REPORTS)
+		fuzz_fail("report", "more than %u reports in one operation", WORLD_REPORTS);
+	copy = &w->report[w->reports++];
+	*copy = *report;
+	if (w->a->on_report)
+		w->a->on_report(copy);
+	if (slabpool_report_line(copy, line, sizeof(line)) == 0)
+		fuzz_fail("report", "an empty line for \"%s\"", kind_name[copy->kind]);
+}
+
+/* The only way out of the core is to leave it: what it holds is never used again. */
+void world_fatal(void)
+{
+	longjmp(fuzz_world.fatal, 1);
+}
+
+void world_give_up(struct world *w)
+{
+	w->given_up = true;
+	longjmp(w->fatal, 1);
+}
+
+static void check_report_kind(const struct world *w, uint32_t kinds, const void *pointer)
+{
+	const struct slabpool_report *report = &w->report[0];
+
+	if (w->reports == 0) {
+		for (unsigned int k = 0; k < 32; k++)
+			if (kinds & (1u << k))
+				fuzz_fail("report", "no report, expected \"%s\"", kind_name[k]);
+	}
+	if (w->reports != 1)
+		fuzz_fail("report", "%u reports, expected one; the last is \"%s\"", w->reports,
+			  kind_name[w->report[w->reports - 1].kind]);
+	if (!(kinds & (1u << report->kind)))
+		fuzz_fail("report", "the report is \"%s\", not what the model expects (0x%x)",
+			  kind_name[report->kind], kinds);
+	if (pointer && report->pointer != pointer)
+		fuzz_fail("report", "\"%s\" names pointer %p instead of %p",
+			  kind_name[report->kind], report->pointer, pointer);
+}
+
+void world_expect(struct world *w, uint32_t kinds, const void *pointer)
+{
+	if (!(w->a->caps & CAP_MISUSE))
+		return;
+	check_report_kind(w, kinds, pointer);
+	w->reports = 0;
+}
+
+uint32_t world_drop(struct world *w, uint32_t kinds)
+{
+	uint32_t kept = 0, dropped = 0;
+
+	for (uint32_t i = 0; i < w->reports; i++) {
+		if (kinds & (1u << w->report[i].kind))
+			dropped++;
+		else
+			w->report[kept++] = w->report[i];
+	}
+	w->reports = kept;
+	return dropped;
+}
+
+void world_crime(struct world *w, uint32_t kinds, const void *pointer)
+{
+	if (w->reports)
+		world_between(w);
+	w->crime_kinds = kinds;
+	w->crime_pointer = pointer;
+	w->crime_is_fatal = w->options.misuse == SLABPOOL_MISUSE_ABORT;
+}
+
+void world_crime_done(struct world *w)
+{
+	uint32_t kinds = w->crime_kinds;
+
+	w->crime_kinds = 0;
+	if (w->crime_is_fatal)
+		fuzz_fail("report", "the program was not ended after misuse");
+	if (w->options.misuse == SLABPOOL_MISUSE_REPORT) {
+		world_expect(w, kinds, w->crime_pointer);
+	} else if (w->reports) {
+		fuzz_fail("report", "a report although misuse is to be passed over: \"%s\"",
+			  kind_name[w->report[0].kind]);
+	}
+	stats_check_all(w, "unchanged");
+}
+
+bool world_fired(const struct world *w)
+{
+	return fuzz_platform.fired != w->fired_before || fuzz_platform.refused;
+}
+
+void world_between(struct world *w)
+{
+	if (w->reports)
+		fuzz_fail("report", "an unexpected report: \"%s\" of %s, %s",
+			  kind_name[w->report[0].kind], w->report[0].call,
+			  w->report[0].text ? w->report[0].text : "without text");
+	if (fuzz_platform.locks_held)
+		fuzz_fail("lock", "%u locks are held between two calls",
+			  fuzz_platform.locks_held);
+}
