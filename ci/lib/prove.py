@@ -198,7 +198,7 @@ class Gate:
                                  "why it ends")
             if path in self.proved and path in self.chosen:
                 for name in sorted(self.duty[path, machdep]):
-                    for text in unit.functions[name].problems():
+                    for text in unit.functions[name].problems(self.soundness.silent):
                         self.problem(f"{path}: {name} {text}")
                 self.check_trust(path, machdep, unit)
         self.check_bodiless()
