@@ -1,5 +1,346 @@
 /* SPDX-License-Identifier: MIT */
+/* The reserve behind a mempool. See mempool.c for the theory. */
 #ifndef SLABPOOL_CORE_MEMPOOL_H
 #define SLABPOOL_CORE_MEMPOOL_H
+
+#include "core/sync.h"
 #include <slabpool/mempool.h>
+
+/* -EINVAL and -ENOMEM, which no freestanding header defines. */
+#define RESERVE_INVALID (-22)
+#define RESERVE_NO_MEMORY (-12)
+
+/* Any function of the user's; nothing calls these two, they stand for the user in the proof. */
+void *mempool_user_alloc(gfp_t gfp, void *pool_data);
+void mempool_user_free(void *element, void *pool_data);
+
+#include "../../proofs/logic/Mempool.acsl"
+
+/*
+ * --- Trusted: what lies below. A function that gives elements counts each of them in the
+ * --- thread's ledger, one that takes them counts them off, and none touches a pool.
+ */
+
+/*@ requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures none: \result == \null ==> backend_out == \old(backend_out);
+    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
+*/
+void *mempool_alloc_slab(gfp_t gfp, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    requires element: element != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures one: backend_out == \old(backend_out) - 1;
+*/
+void mempool_free_slab(void *element, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures none: \result == \null ==> backend_out == \old(backend_out);
+    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
+*/
+void *mempool_kmalloc(gfp_t gfp, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    requires element: element != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures one: backend_out == \old(backend_out) - 1;
+*/
+void mempool_kfree(void *element, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures none: \result == \null ==> backend_out == \old(backend_out);
+    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
+*/
+void *mempool_kvmalloc(gfp_t gfp, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    requires element: element != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures one: backend_out == \old(backend_out) - 1;
+*/
+void mempool_kvfree(void *element, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures none: \result == \null ==> backend_out == \old(backend_out);
+    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
+*/
+void *mempool_alloc_pages(gfp_t gfp, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    requires element: element != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures one: backend_out == \old(backend_out) - 1;
+*/
+void mempool_free_pages(void *element, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures none: \result == \null ==> backend_out == \old(backend_out);
+    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
+*/
+void *mempool_user_alloc(gfp_t gfp, void *pool_data);
+/*@ requires ledger: ledger_wide;
+    requires element: element != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures one: backend_out == \old(backend_out) - 1;
+*/
+void mempool_user_free(void *element, void *pool_data);
+
+/* One element for a kmalloc, kvmalloc or page pool, from the pool's own instance; NULL: none. */
+/*@ requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures none: \result == \null ==> backend_out == \old(backend_out);
+    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
+*/
+void *backend_alloc(struct mempool *m, gfp_t gfp);
+/*@ requires ledger: ledger_wide;
+    requires element: element != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures one: backend_out == \old(backend_out) - 1;
+*/
+void backend_free(struct mempool *m, void *element);
+
+/* Room for count elements; NULL: no memory. Nobody else knows of it yet. */
+/*@ requires size: count > 0;
+    requires one_at_a_time: array_owned == \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns array_owned, array_size;
+    ensures owned: array_owned == \result && array_size == count;
+    ensures room: \result == \null || array_room(\result, count);
+    ensures fresh: reserve_apart(m);
+*/
+void **backend_array_new(struct mempool *m, int count);
+/* Only what this thread alone can reach may go. */
+/*@ requires owned: array != \null && array == array_owned;
+    terminates always: \true;
+    exits never: \false;
+    assigns array_owned;
+    ensures gone: array_owned == \null;
+*/
+void backend_array_free(struct mempool *m, void **array);
+
+/*
+ * Takes the pool's lock. What it protects may have changed since the thread last looked; the
+ * invariant holds. The functions of this file hold it for a bounded time and call nothing of the
+ * user's under it.
+ */
+/*@ requires pool: pool_valid(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1];
+    ensures invariant: pool_valid(m);
+    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
+*/
+void reserve_lock(struct mempool *m);
+/*@ requires invariant: pool_valid(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock;
+*/
+void reserve_unlock(struct mempool *m);
+
+/*
+ * --- Proved: the reserve. Postconditions about m speak of the moment when the lock was given
+ * --- back for the last time.
+ */
+
+/* The gfp of the first attempt, which must not block, and of all others. */
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
+gfp_t reserve_gfp_first(gfp_t gfp);
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
+gfp_t reserve_gfp_again(gfp_t gfp);
+
+/*
+ * Sets a pool up and fills its reserve. 0, -EINVAL for a negative min_nr or a NULL function,
+ * -ENOMEM; after a failure nothing is held, and m->elements is NULL.
+ */
+/*@ requires memory: pool_memory(m);
+    requires functions: (alloc == \null || alloc_known(alloc)) &&
+      (free == \null || free_known(free));
+    requires ledger: ledger_room;
+    requires no_array: array_owned == \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns *m, array_memory[0 .. array_end - 1], array_owned, array_size, backend_out, reserve_in;
+    ensures no_array: array_owned == \null;
+    ensures refused: min_nr < 0 || alloc == \null || free == \null ==> \result == RESERVE_INVALID;
+    ensures failed: \result != 0 ==> m->elements == \null &&
+      backend_out == \old(backend_out) && reserve_in == \old(reserve_in);
+    ensures pool: \result == 0 ==> pool_valid(m);
+    ensures fields: \result == 0 ==> m->min_nr == min_nr && m->alloc == alloc &&
+      m->free == free && m->pool_data == pool_data && m->pool == pool;
+    ensures filled: \result == 0 ==> m->curr_nr == reserve_size(m) &&
+      reserve_in == \old(reserve_in) + m->curr_nr &&
+      backend_out == \old(backend_out) + m->curr_nr;
+*/
+int reserve_init(struct slabpool *pool, struct mempool *m, int min_nr, mempool_alloc_t *alloc,
+		 mempool_free_t *free, void *pool_data);
+
+/* Gives back all that the reserve holds, and its memory. Legal on a zeroed pool; no other call on
+ * the pool may run. */
+/*@ requires memory: pool_memory(m);
+    requires pool: m->elements == \null || pool_valid(m);
+    requires ledger: ledger_half;
+    requires no_array: array_owned == \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->curr_nr, m->elements, array_owned, array_size, backend_out,
+      reserve_in;
+    ensures gone: m->elements == \null;
+    ensures no_array: array_owned == \null;
+    ensures all_returned: \old(m->elements) != \null ==> m->curr_nr == 0 &&
+      backend_out == \old(backend_out) - \old(m->curr_nr) &&
+      reserve_in == \old(reserve_in) - \old(m->curr_nr);
+    ensures nothing: \old(m->elements) == \null ==> backend_out == \old(backend_out) &&
+      reserve_in == \old(reserve_in);
+*/
+void reserve_exit(struct mempool *m);
+
+/*
+ * One attempt: the backend, then the reserve. NULL only if the reserve is empty.
+ */
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], backend_out,
+      reserve_in;
+    ensures pool: pool_valid(m);
+    ensures guarantee: \result == \null ==> m->curr_nr == 0;
+    ensures one: \result != \null ==> in_hand == \old(in_hand) + 1;
+    ensures none: \result == \null ==> in_hand == \old(in_hand);
+*/
+void *reserve_alloc(struct mempool *m, gfp_t gfp);
+
+/* From the reserve only; NULL only if it is empty. */
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], reserve_in;
+    ensures pool: pool_valid(m);
+    ensures guarantee: \result == \null ==> m->curr_nr == 0;
+    ensures one: \result != \null ==> reserve_in == \old(reserve_in) - 1;
+    ensures none: \result == \null ==> reserve_in == \old(reserve_in);
+*/
+void *reserve_alloc_preallocated(struct mempool *m);
+
+/*
+ * Fills the NULL entries of elements: each from the backend while it gives, the rest from the
+ * reserve, all or none of them. @return true if no entry is NULL any more. missing: how many are;
+ * what is still missing at the end.
+ */
+/*@ requires pool: pool_valid(m);
+    requires memory: bulk_memory(m, elements, count);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns elements[0 .. count - 1], m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], backend_out, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures filled: \result == 0 ==> bulk_filled(elements, count);
+    ensures missing: \result == bulk_missing(elements, count);
+    ensures guarantee: \result != 0 ==> m->curr_nr < \result;
+    ensures kept: bulk_kept{Pre, Post}(elements, count);
+    ensures ledger: in_hand == \old(in_hand) + \old(bulk_missing(elements, count)) - \result;
+*/
+unsigned int reserve_alloc_bulk(struct mempool *m, void **elements, unsigned int count,
+				gfp_t gfp);
+
+/* NULL is a no-op. The backend gets the element only if the reserve is full. */
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1],
+      backend_out, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures reserve_first: backend_out == \old(backend_out) || m->curr_nr == reserve_size(m);
+    ensures one: element != \null ==> in_hand == \old(in_hand) - 1;
+    ensures none: element == \null ==> backend_out == \old(backend_out) &&
+      reserve_in == \old(reserve_in);
+*/
+void reserve_free(struct mempool *m, void *element);
+
+/*
+ * Puts the first elements into the reserve while it has room, up to the first NULL entry.
+ * @return how many.
+ */
+/*@ requires pool: pool_valid(m);
+    requires memory: bulk_memory(m, elements, count);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], reserve_in;
+    ensures pool: pool_valid(m);
+    ensures range: 0 <= \result <= count;
+    ensures reserve_first: \result < count && elements[\result] != \null ==>
+      m->curr_nr == reserve_size(m);
+    ensures ledger: reserve_in == \old(reserve_in) + \result;
+*/
+unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigned int count);
+
+/*
+ * Makes n the reserve's size. Growing: -ENOMEM without memory for the array; a shortage of
+ * elements is no error. Shrinking: the surplus goes to the backend. -EINVAL for n <= 0. Other
+ * threads may allocate and free meanwhile; if they also resize, one of the sizes wins.
+ */
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_room;
+    requires no_array: array_owned == \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], array_owned,
+      array_size, backend_out, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures no_array: array_owned == \null;
+    ensures results: \result == 0 || \result == RESERVE_INVALID || \result == RESERVE_NO_MEMORY;
+    ensures refused: n <= 0 <==> \result == RESERVE_INVALID;
+    ensures size: \result == 0 && sole_resizer != 0 ==> m->min_nr == n;
+    ensures unchanged: \result != 0 && sole_resizer != 0 ==> m->min_nr == \old(m->min_nr);
+    ensures none_lost: in_hand == \old(in_hand);
+    ensures failed: \result != 0 ==> backend_out == \old(backend_out);
+*/
+int reserve_resize(struct mempool *m, int n);
+
+/* All that the lock protects is as it should be; the lock is held, or nobody uses the pool. */
+/*@ requires pool: pool_memory(m) && (reserve_bounds(m) ==> reserve_array(m));
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> reserve_bounds(m) && reserve_elements(m);
+*/
+bool reserve_is_valid(const struct mempool *m);
+
 #endif

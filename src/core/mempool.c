@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mempool: a reserve of elements over any pair of allocate and free functions.
+ *
+ *                    alloc, free                     elements
+ *      user  <---->  struct mempool  ------------->  +---+---+---+---+---+
+ *                          |                         | e | e | e | - | - |
+ *                          v                         +---+---+---+---+---+
+ *                       backend                        0 .. curr_nr-1     size = max(1, min_nr)
+ *            (a cache, kmalloc, pages, the user's)
+ *
+ * An element is in one of three hands, and each function moves it one step:
+ *
+ *   1. backend    the allocator below: free memory
+ *   2. reserve    elements[0 .. curr_nr-1]
+ *   3. user
+ *
+ *      init         backend -> reserve      size times, or not at all
+ *      alloc        backend -> user         if the backend gives one, else reserve -> user
+ *      free         user -> reserve         while curr_nr < size, else user -> backend
+ *      resize       reserve <-> backend     the surplus, or what is missing
+ *      exit         reserve -> backend      all
+ *
+ * The guarantees:
+ *
+ *   bounds          0 <= curr_nr <= size, and elements[i] != NULL for i < curr_nr
+ *   reserve         an attempt returns NULL  ==>  curr_nr == 0 under the lock
+ *   refill          free hands an element to the backend  ==>  curr_nr == size under the lock
+ *   conservation    a call changes (got from backends - given to backends) - (put into reserves -
+ *                   taken from reserves) by +1 if it returns an element, by -1 if it takes one,
+ *                   else by 0: nothing is lost and nothing is handed out twice
+ *   init, exit      a failed init leaves nothing behind; exit gives everything back
+ *
+ * No thread caches any of the reserve, so that it holds for all threads together. mempool_t's
+ * curr_nr and min_nr show its state at any time.
+ *
+ * Locking: the pool's lock protects min_nr, curr_nr, elements and the array. It is never held
+ * while a backend is called: a function that needs both looks again after it took the lock back.
+ * An array that is replaced or gets ready belongs to one thread alone. The wait for an element is
+ * not here (api/mempool.c): these functions make one attempt and end.
+ *
+ * The proof takes the lock as a monitor: reserve_lock() may change all that the lock protects, and
+ * promises the invariant. Where a result depends on no other thread resizing the pool meanwhile
+ * the contract says so (sole_resizer).
+ */
+#include "core/mempool.h"
+
+_Static_assert(sizeof(int) == 4, "the ledger of the proof counts elements in 64 bits");
+
+/* What the first attempt leaves out, and what every attempt has: a pool has its own reserve, so
+ * the allocator below shall neither wait nor complain, let alone end the program. */
+#define GFP_WITHOUT_FIRST (__GFP_DIRECT_RECLAIM | __GFP_IO)
+#define GFP_WITHOUT (__GFP_ZERO | __GFP_NOFAIL)
+#define GFP_WITH (__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
+
+gfp_t reserve_gfp_again(gfp_t gfp)
+{
+	return (gfp & ~GFP_WITHOUT) | GFP_WITH;
+}
+
+gfp_t reserve_gfp_first(gfp_t gfp)
+{
+	return reserve_gfp_again(gfp) & ~GFP_WITHOUT_FIRST;
+}
+
+/* --- elements: between this thread and the backend ------------------------------------------ */
+
+/* True for a pool over a ready-made pair of functions that names no instance. */
+/*@ requires memory: \valid_read(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
+static bool element_is_ready_made(const struct mempool *m)
+{
+	return (m->alloc == mempool_kmalloc && m->free == mempool_kfree) ||
+	       (m->alloc == mempool_kvmalloc && m->free == mempool_kvfree) ||
+	       (m->alloc == mempool_alloc_pages && m->free == mempool_free_pages);
+}
+
+/*@ requires memory: \valid_read(m);
+    requires functions: pool_callbacks(m);
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures none: \result == \null ==> backend_out == \old(backend_out);
+    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
+*/
+static void *element_alloc(struct mempool *m, gfp_t gfp)
+{
+	void *element;
+
+	if (element_is_ready_made(m))
+		return backend_alloc(m, gfp);
+	/*@ calls mempool_alloc_slab, mempool_kmalloc, mempool_kvmalloc, mempool_alloc_pages,
+	    mempool_user_alloc; */
+	element = m->alloc(gfp, m->pool_data);
+	return element;
+}
+
+/*@ requires memory: \valid_read(m);
+    requires functions: pool_callbacks(m);
+    requires element: element != \null;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures one: backend_out == \old(backend_out) - 1;
+*/
+static void element_free(struct mempool *m, void *element)
+{
+	if (element_is_ready_made(m)) {
+		backend_free(m, element);
+		return;
+	}
+	/*@ calls mempool_free_slab, mempool_kfree, mempool_kvfree, mempool_free_pages,
+	    mempool_user_free; */
+	m->free(element, m->pool_data);
+}
+
+/* --- the reserve; the lock is held ----------------------------------------------------------- */
+
+/*@ requires memory: \valid_read(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures size: \result == reserve_size(m);
+*/
+static int size_of_reserve(const struct mempool *m)
+{
+	return m->min_nr > 0 ? m->min_nr : 1;
+}
+
+/*@ requires pool: pool_valid(m);
+    requires some: m->curr_nr > 0;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->curr_nr, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures last: \result == \old(m->elements[m->curr_nr - 1]) && \result != \null;
+    ensures one_less: m->curr_nr == \old(m->curr_nr) - 1;
+    ensures ledger: reserve_in == \old(reserve_in) - 1;
+*/
+static void *reserve_take(struct mempool *m)
+{
+	slabpool_store_int(&m->curr_nr, m->curr_nr - 1);
+	/*@ ghost reserve_in = reserve_in - 1; */
+	return m->elements[m->curr_nr];
+}
+
+/*@ requires pool: pool_valid(m);
+    requires room: m->curr_nr < reserve_size(m);
+    requires element: element != \null;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->elements[m->curr_nr], m->curr_nr, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures last: m->elements[m->curr_nr - 1] == element;
+    ensures kept: elements_kept{Pre, Post}(m, \old(m->curr_nr));
+    ensures one_more: m->curr_nr == \old(m->curr_nr) + 1;
+    ensures ledger: reserve_in == \old(reserve_in) + 1;
+*/
+static void reserve_put(struct mempool *m, void *element)
+{
+	m->elements[m->curr_nr] = element;
+	slabpool_store_int(&m->curr_nr, m->curr_nr + 1);
+	/*@ ghost reserve_in = reserve_in + 1; */
+}
+
+/* --- the reserve; these take the lock -------------------------------------------------------- */
+
+/* False if the reserve is full: the element is not taken. */
+/*@ requires pool: pool_valid(m);
+    requires element: element != \null;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], reserve_in;
+    ensures pool: pool_valid(m);
+    ensures taken: \result ==> reserve_in == \old(reserve_in) + 1;
+    ensures full: !\result ==> m->curr_nr == reserve_size(m) && reserve_in == \old(reserve_in);
+    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
+*/
+static bool reserve_give(struct mempool *m, void *element)
+{
+	bool room;
+
+	reserve_lock(m);
+	room = m->curr_nr < size_of_reserve(m);
+	if (room)
+		reserve_put(m, element);
+	reserve_unlock(m);
+	if (room)
+		sync_wake(m->pool, &m->wait, true);
+	return room;
+}
+
+void *reserve_alloc_preallocated(struct mempool *m)
+{
+	void *element = NULL;
+
+	reserve_lock(m);
+	if (m->curr_nr > 0)
+		element = reserve_take(m);
+	reserve_unlock(m);
+	return element;
+}
+
+void *reserve_alloc(struct mempool *m, gfp_t gfp)
+{
+	void *element = element_alloc(m, gfp);
+
+	if (element)
+		return element;
+	return reserve_alloc_preallocated(m);
+}
+
+void reserve_free(struct mempool *m, void *element)
+{
+	if (!element)
+		return;
+	if (!reserve_give(m, element))
+		element_free(m, element);
+}
+
+unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigned int count)
+{
+	unsigned int given = 0;
+
+	/*@ loop invariant range: 0 <= given <= count;
+	    loop invariant pool: pool_valid(m);
+	    loop invariant ledger: reserve_in == \at(reserve_in, Pre) + given;
+	    loop assigns given, m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
+	      array_memory[0 .. array_end - 1], reserve_in;
+	    loop variant count - given;
+	*/
+	while (given < count && elements[given] && reserve_give(m, elements[given]))
+		given++;
+	return given;
+}
+
+/* --- bulk --------------------------------------------------------------------------------------- */
+
+/* Fills NULL entries from the backend until it gives none. @return how many are NULL still. */
+/*@ requires pool: pool_valid(m);
+    requires memory: bulk_memory(m, elements, count);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns elements[0 .. count - 1], backend_out;
+    ensures pool: pool_valid(m);
+    ensures missing: \result == bulk_missing(elements, count);
+    ensures kept: bulk_kept{Pre, Post}(elements, count);
+    ensures ledger: backend_out == \old(backend_out) + \old(bulk_missing(elements, count)) -
+      \result;
+*/
+static unsigned int bulk_from_backend(struct mempool *m, void **elements, unsigned int count,
+				      gfp_t gfp)
+{
+	unsigned int missing = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (elements[i])
+			continue;
+		if (missing == 0)
+			elements[i] = element_alloc(m, gfp);
+		if (!elements[i])
+			missing++;
+	}
+	return missing;
+}
+
+/* Fills all NULL entries, missing of them, from the reserve; or none, and false, if it does not
+ * hold as many. */
+static bool bulk_from_reserve(struct mempool *m, void **elements, unsigned int count,
+			      unsigned int missing)
+{
+	bool enough;
+
+	reserve_lock(m);
+	enough = (unsigned int)m->curr_nr >= missing;
+	for (unsigned int i = 0; enough && i < count; i++) {
+		if (!elements[i])
+			elements[i] = reserve_take(m);
+	}
+	reserve_unlock(m);
+	return enough;
+}
+
+unsigned int reserve_alloc_bulk(struct mempool *m, void **elements, unsigned int count,
+				gfp_t gfp)
+{
+	unsigned int missing = bulk_from_backend(m, elements, count, gfp);
+
+	if (missing > 0 && bulk_from_reserve(m, elements, count, missing))
+		return 0;
+	return missing;
+}
+
+/* --- init and exit: no other thread uses the pool -------------------------------------------- */
+
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->curr_nr, array_memory[0 .. array_end - 1], backend_out, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures full: \result ==> m->curr_nr == reserve_size(m);
+    ensures got: backend_out == \old(backend_out) + m->curr_nr - \old(m->curr_nr);
+    ensures put: reserve_in == \old(reserve_in) + m->curr_nr - \old(m->curr_nr);
+*/
+static bool reserve_fill(struct mempool *m)
+{
+	int size = size_of_reserve(m);
+	void *element;
+
+	/*@ loop invariant pool: pool_valid(m);
+	    loop invariant same_array: resize_excluded{Pre, Here}(m);
+	    loop invariant got: backend_out == \at(backend_out, Pre) + m->curr_nr -
+	      \at(m->curr_nr, Pre);
+	    loop invariant put: reserve_in == \at(reserve_in, Pre) + m->curr_nr -
+	      \at(m->curr_nr, Pre);
+	    loop assigns element, m->curr_nr, array_memory[0 .. array_end - 1], backend_out,
+	      reserve_in;
+	    loop variant size - m->curr_nr;
+	*/
+	while (m->curr_nr < size) {
+		element = element_alloc(m, GFP_KERNEL);
+		if (!element)
+			return false;
+		reserve_put(m, element);
+	}
+	return true;
+}
+
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_half;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->curr_nr, backend_out, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures empty: m->curr_nr == 0;
+    ensures returned: backend_out == \old(backend_out) - \old(m->curr_nr);
+    ensures taken: reserve_in == \old(reserve_in) - \old(m->curr_nr);
+*/
+static void reserve_drain(struct mempool *m)
+{
+	/*@ loop invariant pool: pool_valid(m);
+	    loop invariant returned: backend_out == \at(backend_out, Pre) + m->curr_nr -
+	      \at(m->curr_nr, Pre);
+	    loop invariant taken: reserve_in == \at(reserve_in, Pre) + m->curr_nr -
+	      \at(m->curr_nr, Pre);
+	    loop assigns m->curr_nr, backend_out, reserve_in;
+	    loop variant m->curr_nr;
+	*/
+	while (m->curr_nr > 0)
+		element_free(m, reserve_take(m));
+}
+
+void reserve_exit(struct mempool *m)
+{
+	void **array = m->elements;
+
+	if (!array)
+		return;
+	reserve_drain(m);
+	m->elements = NULL;
+	/*@ ghost array_owned = array; */
+	backend_array_free(m, array);
+	sync_exit(m->pool, &m->lock, &m->wait);
+}
+
+/* The memory of a pool whose fields are set: its array and its lock. 0 or RESERVE_NO_MEMORY. */
+/*@ requires memory: pool_memory(m);
+    requires functions: pool_callbacks(m);
+    requires size: m->min_nr >= 0;
+    requires empty: m->curr_nr == 0;
+    requires no_array: array_owned == \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->elements, m->lock, m->wait, array_owned, array_size;
+    ensures no_array: array_owned == \null;
+    ensures status: \result == 0 || \result == RESERVE_NO_MEMORY;
+    ensures pool: \result == 0 ==> pool_valid(m);
+    ensures failed: \result != 0 ==> m->elements == \null;
+*/
+static int reserve_set_up(struct mempool *m)
+{
+	void **array;
+
+	m->elements = NULL;
+	array = backend_array_new(m, size_of_reserve(m));
+	if (!array)
+		return RESERVE_NO_MEMORY;
+	if (sync_init(m->pool, &m->lock, &m->wait) != 0) {
+		backend_array_free(m, array);
+		return RESERVE_NO_MEMORY;
+	}
+	m->elements = array;
+	/*@ ghost array_owned = (void **)0; */
+	return 0;
+}
+
+int reserve_init(struct slabpool *pool, struct mempool *m, int min_nr, mempool_alloc_t *alloc,
+		 mempool_free_t *free, void *pool_data)
+{
+	m->elements = NULL;
+	if (min_nr < 0 || !alloc || !free)
+		return RESERVE_INVALID;
+	m->pool = pool;
+	m->min_nr = min_nr;
+	m->curr_nr = 0;
+	m->alloc = alloc;
+	m->free = free;
+	m->pool_data = pool_data;
+	if (reserve_set_up(m) != 0)
+		return RESERVE_NO_MEMORY;
+	if (!reserve_fill(m)) {
+		reserve_exit(m);
+		return RESERVE_NO_MEMORY;
+	}
+	return 0;
+}
+
+/* --- resize: beside alloc and free of other threads ------------------------------------------ */
+
+/* Moves the elements to an array of n entries; the lock is held. The old array is the caller's. */
+/*@ requires pool: pool_valid(m);
+    requires owned: array != \null && array == array_owned && array_size == n;
+    requires room: array_room(array, n);
+    requires fits: m->curr_nr <= n;
+    terminates always: \true;
+    exits never: \false;
+    assigns array[0 .. n - 1], m->elements, m->min_nr, array_owned, array_size;
+    ensures pool: pool_valid(m);
+    ensures installed: m->elements == array && m->min_nr == n;
+    ensures kept: elements_kept{Pre, Post}(m, m->curr_nr);
+    ensures old: \result == \old(m->elements) && \result == array_owned && \result != \null;
+*/
+static void **reserve_move(struct mempool *m, void **array, int n)
+{
+	void **old = m->elements;
+	/*@ ghost int size = m->min_nr > 0 ? m->min_nr : 1; */
+	/*@ loop invariant range: 0 <= i <= m->curr_nr;
+	    loop invariant copied: \forall integer k; 0 <= k < i ==> array[k] == m->elements[k];
+	    loop invariant source: elements_kept{Pre, Here}(m, m->curr_nr);
+	    loop assigns i, array[0 .. n - 1];
+	    loop variant m->curr_nr - i;
+	*/
+	for (int i = 0; i < m->curr_nr; i++)
+		array[i] = old[i];
+	m->elements = array;
+	slabpool_store_int(&m->min_nr, n);
+	/*@ ghost array_owned = old; */
+	/*@ ghost array_size = size; */
+	return old;
+}
+
+/* Installs an array of n entries if that is more than the reserve has. The array that is not
+ * needed any more: the old one, or array itself if another thread resized meanwhile. */
+/*@ requires pool: pool_valid(m);
+    requires owned: array != \null && array == array_owned && array_size == n;
+    requires room: array_room(array, n);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], array_owned, array_size;
+    ensures pool: pool_valid(m);
+    ensures unneeded: \result != \null && \result == array_owned;
+    ensures size: m->min_nr >= n;
+    ensures alone: sole_resizer != 0 && \old(m->min_nr) <= n ==> m->min_nr == n;
+*/
+static void **reserve_install(struct mempool *m, void **array, int n)
+{
+	void **unneeded = array;
+
+	reserve_lock(m);
+	if (m->min_nr < n)
+		unneeded = reserve_move(m, array, n);
+	reserve_unlock(m);
+	return unneeded;
+}
+
+/* True if the reserve is not full. */
+/*@ requires pool: pool_valid(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1];
+    ensures pool: pool_valid(m);
+    ensures exact: \result <==> m->curr_nr < reserve_size(m);
+    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
+*/
+static bool reserve_has_room(struct mempool *m)
+{
+	bool room;
+
+	reserve_lock(m);
+	room = m->curr_nr < size_of_reserve(m);
+	reserve_unlock(m);
+	return room;
+}
+
+/* Gets up to n elements from the backend while the reserve has room. */
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], backend_out,
+      reserve_in;
+    ensures pool: pool_valid(m);
+    ensures none_lost: in_hand == \old(in_hand);
+    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
+*/
+static void reserve_refill(struct mempool *m, int n)
+{
+	void *element;
+
+	/*@ loop invariant pool: pool_valid(m);
+	    loop invariant none_lost: in_hand == \at(in_hand, Pre);
+	    loop invariant few: 0 <= reserve_in - \at(reserve_in, Pre) <= \at(n, Pre) - n;
+	    loop invariant alone: sole_resizer != 0 ==> resize_excluded{Pre, Here}(m);
+	    loop invariant down: n <= \at(n, Pre);
+	    loop assigns n, element, m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
+	      array_memory[0 .. array_end - 1], backend_out, reserve_in;
+	    loop variant n;
+	*/
+	for (; n > 0 && reserve_has_room(m); n--) {
+		element = element_alloc(m, GFP_KERNEL | __GFP_NOWARN);
+		if (!element)
+			return;
+		if (!reserve_give(m, element)) {
+			element_free(m, element);
+			return;
+		}
+	}
+}
+
+/*@ requires pool: pool_valid(m);
+    requires size: n > 0;
+    requires ledger: ledger_room;
+    requires no_array: array_owned == \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], array_owned,
+      array_size, backend_out, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures no_array: array_owned == \null;
+    ensures status: \result == 0 || \result == RESERVE_NO_MEMORY;
+    ensures size: \result == 0 && sole_resizer != 0 && \old(m->min_nr) <= n ==> m->min_nr == n;
+    ensures unchanged: \result != 0 ==> resize_excluded{Pre, Post}(m) &&
+      backend_out == \old(backend_out);
+    ensures none_lost: in_hand == \old(in_hand);
+*/
+static int reserve_grow(struct mempool *m, int n)
+{
+	void **array = backend_array_new(m, n);
+
+	if (!array)
+		return RESERVE_NO_MEMORY;
+	backend_array_free(m, reserve_install(m, array, n));
+	reserve_refill(m, n);
+	return 0;
+}
+
+/* Takes one element out that a reserve of n would not hold, and lowers min_nr as far as what is
+ * left allows. NULL: none is left, and min_nr is at most n. */
+/*@ requires pool: pool_valid(m);
+    requires size: n > 0;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], reserve_in;
+    ensures pool: pool_valid(m);
+    ensures one: \result != \null ==> reserve_in == \old(reserve_in) - 1;
+    ensures none: \result == \null ==> reserve_in == \old(reserve_in);
+    ensures done: \result == \null ==> m->min_nr <= n;
+    ensures lower: sole_resizer != 0 && \result != \null ==> m->min_nr < \old(m->min_nr);
+    ensures enough: sole_resizer != 0 && \old(m->min_nr) >= n ==> m->min_nr >= n;
+*/
+static void *reserve_shrink_step(struct mempool *m, int n)
+{
+	void *element = NULL;
+
+	reserve_lock(m);
+	if (m->curr_nr > n) {
+		element = reserve_take(m);
+		slabpool_store_int(&m->min_nr, m->curr_nr);
+	} else if (m->min_nr > n) {
+		slabpool_store_int(&m->min_nr, n);
+	}
+	reserve_unlock(m);
+	return element;
+}
+
+/* Shrinks from min_nr to n. The number of steps is bounded, whatever other threads do. */
+/*@ requires pool: pool_valid(m);
+    requires size: 0 < n <= min_nr;
+    requires now: sole_resizer != 0 ==> m->min_nr == min_nr;
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], backend_out,
+      reserve_in;
+    ensures pool: pool_valid(m);
+    ensures size: sole_resizer != 0 ==> m->min_nr == n;
+    ensures none_lost: in_hand == \old(in_hand);
+*/
+static void reserve_shrink(struct mempool *m, int min_nr, int n)
+{
+	void *element;
+
+	/*@ loop invariant pool: pool_valid(m);
+	    loop invariant none_lost: in_hand == \at(in_hand, Pre);
+	    loop invariant range: n - 1 <= min_nr <= \at(min_nr, Pre);
+	    loop invariant few: reserve_in == \at(reserve_in, Pre) + min_nr - \at(min_nr, Pre);
+	    loop invariant alone: sole_resizer != 0 ==> n <= m->min_nr <= min_nr;
+	    loop assigns min_nr, element, m->lock, m->min_nr, m->curr_nr, m->elements,
+	      array_memory[0 .. array_end - 1], backend_out, reserve_in;
+	    loop variant min_nr - n + 1;
+	*/
+	for (; min_nr >= n; min_nr--) {
+		element = reserve_shrink_step(m, n);
+		if (!element)
+			return;
+		element_free(m, element);
+	}
+}
+
+/*@ requires pool: pool_valid(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1];
+    ensures pool: pool_valid(m);
+    ensures now: \result == m->min_nr;
+    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
+*/
+static int reserve_min_nr(struct mempool *m)
+{
+	int min_nr;
+
+	reserve_lock(m);
+	min_nr = m->min_nr;
+	reserve_unlock(m);
+	return min_nr;
+}
+
+int reserve_resize(struct mempool *m, int n)
+{
+	int min_nr;
+
+	if (n <= 0)
+		return RESERVE_INVALID;
+	min_nr = reserve_min_nr(m);
+	if (n > min_nr)
+		return reserve_grow(m, n);
+	reserve_shrink(m, min_nr, n);
+	return 0;
+}
+
+bool reserve_is_valid(const struct mempool *m)
+{
+	if (m->min_nr < 0 || m->curr_nr < 0 || m->curr_nr > size_of_reserve(m))
+		return false;
+	/*@ loop invariant range: 0 <= i <= m->curr_nr;
+	    loop invariant elements: \forall integer k; 0 <= k < i ==> m->elements[k] != \null;
+	    loop assigns i;
+	    loop variant m->curr_nr - i;
+	*/
+	for (int i = 0; i < m->curr_nr; i++) {
+		if (!m->elements[i])
+			return false;
+	}
+	return true;
+}
