@@ -11,11 +11,11 @@
  * Output with fail=12:
  *	second: loaded
  *	first: fails
- *	load_order: first_init returned -12 ({any}): not loaded
+ *	face_load_order: first_init returned -12 ({any}): not loaded
  *	second: unloaded
  * Output with fail=-1:
  *	second: loaded
- *	load_order: first_init returned 1: should be 0 or a negative errno; loaded all the same
+ *	face_load_order: first_init returned 1: should be 0 or a negative errno; loaded all the same
  *	first: unloaded
  *	second: unloaded
  */

@@ -11,19 +11,19 @@
  * Output with on=n count=-3:
  *	count=-3 big=0 name=none on=0 short=-1 list(0)=1,2,3 word=empty
  * Output with count=12x:
- *	parameters: '12x' is no value for count=int
+ *	face_parameters: '12x' is no value for count=int
  * Output with count:
- *	parameters: '' is no value for count=int
+ *	face_parameters: '' is no value for count=int
  * Output with short_one=40000:
- *	parameters: '40000' is no value for short_one=short
+ *	face_parameters: '40000' is no value for short_one=short
  * Output with list=1,2,3,4:
- *	parameters: '1' is no value for list=uint
+ *	face_parameters: '1' is no value for list=uint
  * Output with word=longer-than-it-fits:
- *	parameters: 'longer-than-it-fits' is no value for word=text
+ *	face_parameters: 'longer-than-it-fits' is no value for word=text
  * Output with nothing=1:
- *	parameters: unknown parameter 'nothing=1'; --help lists them
+ *	face_parameters: unknown parameter 'nothing=1'; --help lists them
  * Output with --help:
- *	usage: parameters [name=value]...
+ *	usage: face_parameters [name=value]...
  *	  count=int
  *	  big=ullong
  *	  name=text

@@ -5,7 +5,7 @@
 
 #include <linux/stringify.h>
 
-#define EXPORT_SYMBOL(name) extern __typeof__(name) name
+#define EXPORT_SYMBOL(name) extern __typeof__(name) name;
 #define EXPORT_SYMBOL_GPL(name) EXPORT_SYMBOL(name)
 #define EXPORT_SYMBOL_NS(name, ns) EXPORT_SYMBOL(name)
 #define EXPORT_SYMBOL_NS_GPL(name, ns) EXPORT_SYMBOL(name)

@@ -39,6 +39,7 @@ static const char slabpool_kernel_unit __attribute__((__unused__)) = 0;
 
 void slabpool_kernel_register(struct slabpool_kernel_call *call);
 
+/* Complete in itself: kernel sources write module_init(fn) with and without a semicolon. */
 #define SLABPOOL_KERNEL_CALL(fn, call_level, call_init, call_exit)                        \
 	static struct slabpool_kernel_call slabpool_kernel_call_##fn = {                  \
 		.name = #fn, .unit = &slabpool_kernel_unit, .level = (call_level),        \
@@ -46,8 +47,7 @@ void slabpool_kernel_register(struct slabpool_kernel_call *call);
 	static void __attribute__((__constructor__)) slabpool_kernel_register_##fn(void)  \
 	{                                                                                 \
 		slabpool_kernel_register(&slabpool_kernel_call_##fn);                     \
-	}                                                                                 \
-	_Static_assert(1, "")
+	}
 
 #define pure_initcall(fn) SLABPOOL_KERNEL_CALL(fn, 0, fn, NULL)
 #define core_initcall(fn) SLABPOOL_KERNEL_CALL(fn, 1, fn, NULL)

@@ -54,7 +54,7 @@ static inline bool try_module_get(struct module *module)
 static inline void __module_get(struct module *module) {}
 static inline void module_put(struct module *module) {}
 
-#define MODULE_INFO(tag, text) _Static_assert(sizeof(text) > 0, "a string")
+#define MODULE_INFO(tag, text) _Static_assert(sizeof(text) > 0, "a string");
 #define MODULE_LICENSE(text) MODULE_INFO(license, text)
 #define MODULE_AUTHOR(text) MODULE_INFO(author, text)
 #define MODULE_DESCRIPTION(text) MODULE_INFO(description, text)
@@ -62,9 +62,9 @@ static inline void module_put(struct module *module) {}
 #define MODULE_ALIAS(text) MODULE_INFO(alias, text)
 #define MODULE_SOFTDEP(text) MODULE_INFO(softdep, text)
 #define MODULE_FIRMWARE(text) MODULE_INFO(firmware, text)
-#define MODULE_IMPORT_NS(ns) _Static_assert(1, "")
-#define MODULE_ALIAS_FS(name) _Static_assert(1, "")
-#define MODULE_SUPPORTED_DEVICE(name) _Static_assert(1, "")
+#define MODULE_IMPORT_NS(ns) _Static_assert(1, "");
+#define MODULE_ALIAS_FS(name) _Static_assert(1, "");
+#define MODULE_SUPPORTED_DEVICE(name) _Static_assert(1, "");
 #endif
 
 #endif

@@ -60,8 +60,7 @@ void slabpool_kernel_add_param(struct slabpool_kernel_param *param);
 	static void __attribute__((__constructor__)) slabpool_kernel_add_param_##param_name(void) \
 	{                                                                                      \
 		slabpool_kernel_add_param(&slabpool_kernel_param_##param_name);                \
-	}                                                                                      \
-	_Static_assert(1, "")
+	}
 
 #define SLABPOOL_KERNEL_PARAM_CHECK(variable, type)                                            \
 	_Static_assert(__same_type(variable, __PASTE(slabpool_kernel_type_, type)),            \
@@ -81,7 +80,7 @@ void slabpool_kernel_add_param(struct slabpool_kernel_param *param);
 #define module_param_string(name, string, len, perm)                                           \
 	SLABPOOL_KERNEL_PARAM(name, SLABPOOL_KERNEL_PARAM_string, (string), (len), 1, NULL)
 #define core_param(name, variable, type, perm) module_param_named(name, variable, type, perm)
-#define MODULE_PARM_DESC(name, text) _Static_assert(sizeof(text) > 0, "a string")
+#define MODULE_PARM_DESC(name, text) _Static_assert(sizeof(text) > 0, "a string");
 
 /* Kernel sources pass file modes here, and get them through <linux/stat.h>. */
 #ifndef S_IRUGO
