@@ -29,8 +29,9 @@ static void refuses(const char *text, const char *line)
 {
 	struct slabpool_options options, before;
 
+	memset(&options, 0, sizeof(options));
 	slabpool_options_init(&options);
-	before = options;
+	memcpy(&before, &options, sizeof(options));
 	is_int(parse(&options, text), 1, "'%s' is one bad entry", text);
 	is_str(heard.line[0], line, "message for '%s'", text);
 	ok(memcmp(&options, &before, sizeof(options)) == 0, "'%s' changes nothing", text);

@@ -122,6 +122,8 @@ static void test_tuning(void)
 	struct kmem_cache *cache = slabpool_cache_create(pool, "tuned", 64, NULL, 0);
 	struct slabpool_cache_info before, info;
 
+	memset(&before, 0, sizeof(before));
+	memset(&info, 0, sizeof(info));
 	is_int(slabpool_tune_line(pool, "tuned 32 16 4"), 0, "a tuning line");
 	slabpool_cache_info(cache, &info);
 	ok(info.limit == 32 && info.batchcount == 16 && info.shared == 4, "all three are set");

@@ -36,6 +36,23 @@
 #define TAP_UNUSED __attribute__((unused))
 #define TAP_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
+/* Sanitizers of this build, for the few tests that a tool cannot follow. */
+#if defined(__has_feature)
+#define TAP_HAS_FEATURE(x) __has_feature(x)
+#else
+#define TAP_HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || TAP_HAS_FEATURE(address_sanitizer)
+#define TAP_ASAN 1
+#else
+#define TAP_ASAN 0
+#endif
+#if defined(__SANITIZE_THREAD__) || TAP_HAS_FEATURE(thread_sanitizer)
+#define TAP_TSAN 1
+#else
+#define TAP_TSAN 0
+#endif
+
 /* Bytes of stderr that a death test keeps of its child. */
 #define TAP_ERR_BYTES 8192
 
