@@ -110,7 +110,7 @@ static inline struct kmem_cache *__kmem_cache_create(const char *name, unsigned 
 {
 	return (kmem_cache_create)(name, size, align, flags, ctor);
 }
-#elif !defined(__FRAMAC__)
+#else
 #define __kmem_cache_create (kmem_cache_create)
 #define kmem_cache_create(name, size, args, ...)                                                \
 	_Generic((args), struct kmem_cache_args *: __kmem_cache_create_args,                    \
