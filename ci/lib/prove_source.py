@@ -30,6 +30,10 @@ KEYWORDS = frozenset("""if else while for do switch case return sizeof goto brea
     volatile extern typedef restrict register auto""".split())
 
 
+CONTRACT = re.compile(r"(requires|terminates|decreases|assigns|ensures|exits|behavior|complete|"
+                      r"disjoint|check|admit|allocates|frees)\b")
+
+
 class Token:
     __slots__ = ("kind", "text", "line")
 
@@ -67,7 +71,7 @@ class Outline:
     def __init__(self, seq):
         self.defined = {}   # name: (line, first and last token of the body)
         self.declared = {}  # name: line
-        self.heads = {}     # name: index of the first token of the definition or declaration
+        self.heads = {}     # name: indices of the first tokens of definition and declarations
         depth = at = begin = 0
         name = None
         while at < len(seq):
@@ -76,7 +80,7 @@ class Outline:
                 if not depth and name:
                     end = self.body_end(seq, at)
                     self.defined[name] = (seq[begin].line, at, end)
-                    self.heads[name] = begin
+                    self.heads.setdefault(name, []).append(begin)
                     at = end
                     begin, name = at + 1, None
                 else:
@@ -90,7 +94,7 @@ class Outline:
             elif text == ";":
                 if name:
                     self.declared.setdefault(name, seq[begin].line)
-                    self.heads.setdefault(name, begin)
+                    self.heads.setdefault(name, []).append(begin)
                 begin, name = at + 1, None
             elif text == "=":
                 name = None
@@ -186,27 +190,17 @@ class Unit:
         for at, token in enumerate(seq):
             if token.kind == "annot":
                 self.annotation(token.text, at not in covered)
-        spans = [(name, "defined", outline.heads[name]) for name in outline.defined]
-        spans += [(name, "declared", outline.heads[name]) for name in outline.declared
-                  if name not in outline.defined]
-        for name, what, head in spans:
-            before = seq[head - 1] if head else None
-            contract = ""
-            if before is not None and before.kind == "annot":
-                text = plain(before.text)
-                if re.match(r"(requires|terminates|decreases|assigns|ensures|exits|behavior|"
-                            r"complete|disjoint|check|admit|allocates|frees)\b", text):
-                    contract = text
+        for name, heads in outline.heads.items():
+            # Frama-C prints the contract at one of the places.
+            before = [plain(seq[head - 1].text) for head in heads
+                      if head and seq[head - 1].kind == "annot"]
+            contract = next((text for text in before if CONTRACT.match(text)), "")
             function = Function(name, contract, ghost)
-            if what == "defined":
+            if name in outline.defined:
                 function.defined = True
                 _, start, end = outline.defined[name]
                 self.body(function, seq[start:end + 1])
             self.functions[name] = function
-        # Names in initialisers at file scope count as used by the unit.
-        for at, token in enumerate(seq):
-            if token.kind == "word" and at not in covered and at and seq[at - 1].text in ("&", "="):
-                self.functions.setdefault("", Function("", "", ghost)).uses.add(token.text)
 
     def body(self, function, seq):
         for at, token in enumerate(seq):
