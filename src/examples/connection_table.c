@@ -227,9 +227,20 @@ static bool calm(struct table *table)
 	return beside == 0;
 }
 
+/* A host's defaults are for gigabytes; half a MiB wants small slabs and one arena. */
+static void small_memory(struct slabpool_options *options)
+{
+	slabpool_options_init(options);
+	options->granule = 16;
+	options->min_order = 0;
+	options->magazine_kib = 1;
+	options->retain_kib = 0;
+}
+
 int main(void)
 {
 	static unsigned char buffer[MEMORY];
+	struct slabpool_options options;
 	struct slabpool_platform platform;
 	struct slabpool_buffer state;
 	struct slabpool *memory;
@@ -237,7 +248,8 @@ int main(void)
 	bool good;
 
 	slabpool_platform_buffer(&platform, &state, buffer, sizeof(buffer));
-	memory = slabpool_create(&platform, NULL);
+	small_memory(&options);
+	memory = slabpool_create(&platform, &options);
 	if (!memory || !table_open(&table, memory)) {
 		fprintf(stderr, "connection_table: no memory for an empty table\n");
 		return EXIT_FAILURE;

@@ -49,6 +49,7 @@ struct node {
 	struct sample *first, **last;
 	struct alarm *raised;
 	uint32_t time;
+	struct slabpool_memory_info before; /* with both caches, but without an object */
 	void (*line)(const char *text);
 };
 
@@ -94,6 +95,7 @@ static bool open_node(struct node *node)
 	node->alarms = slabpool_cache_create(node->memory, "alarm", sizeof(struct alarm), NULL, 0);
 	if (!node->samples || !node->alarms)
 		return false;
+	slabpool_memory_info(node->memory, &node->before);
 	node->alarm_pool = slabpool_mempool_create(node->memory, ALARMS, mempool_alloc_slab,
 						   mempool_free_slab, node->alarms);
 	return node->alarm_pool != NULL;
@@ -202,43 +204,42 @@ static bool drain(struct node *node, uint32_t measured)
 	return sent == measured;
 }
 
-static bool close_node(struct node *node, const struct slabpool_memory_info *before)
+/* Everything goes back: to the caches, from the caches to the pages. */
+static bool close_node(struct node *node)
 {
 	struct slabpool_memory_info after;
 	struct slabpool_cache_info info;
 	size_t used;
+	bool same;
 
+	mempool_destroy(node->alarm_pool);
 	slabpool_cache_info(node->samples, &info);
 	used = info.active_objects;
-	mempool_destroy(node->alarm_pool);
 	slabpool_cache_info(node->alarms, &info);
 	used += info.active_objects;
 	say(node, "objects still in use: ", (int32_t)used, "");
-	kmem_cache_destroy(node->alarms);
-	kmem_cache_destroy(node->samples);
 	slabpool_reap(node->memory);
 	slabpool_memory_info(node->memory, &after);
-	say(node, after.slabs == before->slabs && after.runs == before->runs ?
-	    "memory is as it was" : "memory is missing", -1, "");
-	return used == 0 && after.slabs == before->slabs && after.runs == before->runs;
+	same = after.slabs == node->before.slabs && after.runs == node->before.runs;
+	say(node, same ? "memory is as it was" : "memory is missing", -1, "");
+	kmem_cache_destroy(node->alarms);
+	kmem_cache_destroy(node->samples);
+	return used == 0 && same;
 }
 
 bool sensor_run(struct slabpool *memory, void (*line)(const char *text))
 {
 	struct node node = { .memory = memory, .line = line };
-	struct slabpool_memory_info before;
 	uint32_t measured = 0;
 	bool good;
 
-	slabpool_reap(memory);
-	slabpool_memory_info(memory, &before);
 	if (!open_node(&node)) {
 		say(&node, "no memory to start with", -1, "");
 		return false;
 	}
 	good = fill(&node, &measured);
 	good = drain(&node, measured) && good;
-	good = close_node(&node, &before) && good;
+	good = close_node(&node) && good;
 	say(&node, good ? "ok" : "FAILED", -1, "");
 	return good;
 }

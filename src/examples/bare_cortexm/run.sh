@@ -10,7 +10,8 @@ usage: run.sh [--build DIR] [--page-shift N] [--memory BYTES] [--timeout SECONDS
 
 Compiles slabpool's core, the bare platform and the example with -ffreestanding -nostdlib, shows
 the size of the program, runs it under qemu-system-arm (machine mps2-an385) and compares what it
-prints with the comment in ../bare/sensor.c. Exit status 0 if all is as it should be.
+prints with the comment in ../bare/sensor.c. Exit status 0 if all is as it should be, 1 if the
+program printed something else or took too long, 2 if it could not be built.
 
   --build DIR     where to build; default: a new directory under TMPDIR, removed at the end
   --page-shift N  log2 of slabpool's page, default 9 (512 bytes)
@@ -66,15 +67,16 @@ for file in "$src"/core/*.c "$src"/api/*.c "$src"/platform/bare.c "$src"/platfor
 	"$src"/examples/bare/sensor.c "$here"/main.c "$here"/string.c; do
 	object=$build/$(basename "$(dirname "$file")")-$(basename "$file" .c).o
 	# shellcheck disable=SC2086
-	"${cross}gcc" $flags -I"$src/include" -I"$src" -c "$file" -o "$object" || exit 1
+	"${cross}gcc" $flags -isystem "$here/include" -I"$src/include" -I"$src" -c "$file" -o "$object" || exit 2
 	objects="$objects $object"
 done
 # libgcc is the compiler's own arithmetic (64-bit division), no libc.
 # shellcheck disable=SC2086
 "${cross}gcc" -mcpu=cortex-m3 -mthumb -nostdlib -nostartfiles -T "$here/link.ld" \
-	-Wl,--gc-sections $objects -lgcc -o "$build/sensor.elf" || exit 1
+	-Wl,--gc-sections $objects -lgcc -o "$build/sensor.elf" || exit 2
 "${cross}size" "$build/sensor.elf"
 
-"$src/test/support/check_output.py" "$src/examples/bare/sensor.c" \
+# Semihosting text comes out on stderr.
+"$src/test/support/check_output.py" --stderr "$src/examples/bare/sensor.c" \
 	timeout "$limit" "$qemu" -machine mps2-an385 -cpu cortex-m3 -nographic -monitor none \
 	-serial null -semihosting-config enable=on,target=native -kernel "$build/sensor.elf"

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* All of libc that slabpool needs; a compiler may turn the loops into calls of themselves, which
  * -fno-builtin prevents. */
-#include <stddef.h>
-
-void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
-void *memset(void *to, int byte, size_t bytes);
+#include <string.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
 {

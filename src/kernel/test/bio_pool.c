@@ -13,6 +13,7 @@
  *	tinyblk: reserve while used 0/4, after completion 4/4
  *	tinyblk: resized to 9: 9/9, to 1: 1/1, to 0: -EINVAL
  *	tinyblk: preallocated: yes, then none
+ *	slabpool: mempool_create: bad argument: the cache of a mempool must not have a constructor
  *	tinyblk: a pool over a cache with a constructor: refused
  *	tinyblk: removed, backend 0 live
  */

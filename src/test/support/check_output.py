@@ -59,8 +59,12 @@ def run(source, command, status, with_stderr):
     if not expected:
         print('%s: no expected output for these arguments in a comment' % source)
         return 2
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, errors='replace',
-                          stderr=subprocess.STDOUT if with_stderr else None)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, errors='replace',
+                              stderr=subprocess.STDOUT if with_stderr else None)
+    except OSError as error:
+        print('%s: cannot run it: %s; build it first' % (command[0], error.strerror))
+        return 2
     difference = compare(done.stdout.splitlines(), expected)
     print(done.stdout, end='')
     if difference:
