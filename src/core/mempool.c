@@ -227,23 +227,7 @@ void reserve_free(struct mempool *m, void *element)
 		element_free(m, element);
 }
 
-unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigned int count)
-{
-	unsigned int given = 0;
-
-	/*@ loop invariant range: 0 <= given <= count;
-	    loop invariant pool: pool_valid(m);
-	    loop invariant ledger: reserve_in == \at(reserve_in, Pre) + given;
-	    loop assigns given, m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
-	      array_memory[0 .. array_end - 1], reserve_in;
-	    loop variant count - given;
-	*/
-	while (given < count && elements[given] && reserve_give(m, elements[given]))
-		given++;
-	return given;
-}
-
-/* --- bulk --------------------------------------------------------------------------------------- */
+/* --- bulk ------------------------------------------------------------------------------------ */
 
 /* Fills NULL entries from the backend until it gives none. @return how many are NULL still. */
 /*@ requires pool: pool_valid(m);
@@ -254,20 +238,47 @@ unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigne
     assigns elements[0 .. count - 1], backend_out;
     ensures pool: pool_valid(m);
     ensures missing: \result == bulk_missing(elements, count);
+    ensures filled: \result == 0 ==> bulk_filled(elements, count);
+    ensures grows: bulk_missing_grows(elements, count);
     ensures kept: bulk_kept{Pre, Post}(elements, count);
+    ensures few: 0 <= backend_out - \old(backend_out) <= count;
     ensures ledger: backend_out == \old(backend_out) + \old(bulk_missing(elements, count)) -
       \result;
 */
 static unsigned int bulk_from_backend(struct mempool *m, void **elements, unsigned int count,
 				      gfp_t gfp)
 {
-	unsigned int missing = 0;
+	unsigned int filled, missing = 0;
 
+	/*@ loop invariant range: 0 <= filled <= count;
+	    loop invariant pool: pool_valid(m);
+	    loop invariant done: bulk_filled(elements, filled);
+	    loop invariant rest: bulk_same{Pre, Here}(elements, filled, count);
+	    loop invariant kept: bulk_kept{Pre, Here}(elements, filled);
+	    loop invariant few: 0 <= bulk_missing{Pre}(elements, filled) <= filled;
+	    loop invariant ledger: backend_out == \at(backend_out, Pre) +
+	      bulk_missing{Pre}(elements, filled);
+	    loop assigns filled, elements[0 .. count - 1], backend_out;
+	    loop variant count - filled;
+	*/
+	for (filled = 0; filled < count; filled++) {
+		if (!elements[filled])
+			elements[filled] = element_alloc(m, gfp);
+		if (!elements[filled])
+			break;
+	}
+	/*@ loop invariant range: 0 <= i <= count;
+	    loop invariant few: missing <= i;
+	    loop invariant missing: missing == bulk_missing(elements, i);
+	    loop invariant none: missing == 0 ==> bulk_filled(elements, i);
+	    loop invariant grows: bulk_missing_grows(elements, i);
+	    loop invariant before: i <= filled ==> missing == 0;
+	    loop invariant behind: i >= filled ==>
+	      missing == bulk_missing{Pre}(elements, i) - bulk_missing{Pre}(elements, filled);
+	    loop assigns i, missing;
+	    loop variant count - i;
+	*/
 	for (unsigned int i = 0; i < count; i++) {
-		if (elements[i])
-			continue;
-		if (missing == 0)
-			elements[i] = element_alloc(m, gfp);
 		if (!elements[i])
 			missing++;
 	}
@@ -276,6 +287,22 @@ static unsigned int bulk_from_backend(struct mempool *m, void **elements, unsign
 
 /* Fills all NULL entries, missing of them, from the reserve; or none, and false, if it does not
  * hold as many. */
+/*@ requires pool: pool_valid(m);
+    requires memory: bulk_memory(m, elements, count);
+    requires missing: missing == bulk_missing(elements, count);
+    requires grows: bulk_missing_grows(elements, count);
+    requires ledger: ledger_half;
+    terminates always: \true;
+    exits never: \false;
+    assigns elements[0 .. count - 1], m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], reserve_in;
+    ensures pool: pool_valid(m);
+    ensures filled: \result ==> bulk_filled(elements, count);
+    ensures kept: bulk_kept{Pre, Post}(elements, count);
+    ensures all: \result ==> reserve_in == \old(reserve_in) - missing;
+    ensures none: !\result ==> m->curr_nr < missing && reserve_in == \old(reserve_in);
+    ensures unchanged: !\result ==> bulk_same{Pre, Post}(elements, 0, count);
+*/
 static bool bulk_from_reserve(struct mempool *m, void **elements, unsigned int count,
 			      unsigned int missing)
 {
@@ -283,9 +310,26 @@ static bool bulk_from_reserve(struct mempool *m, void **elements, unsigned int c
 
 	reserve_lock(m);
 	enough = (unsigned int)m->curr_nr >= missing;
+	/*@ loop invariant range: 0 <= i <= count;
+	    loop invariant pool: pool_valid(m);
+	    loop invariant done: enough ==> bulk_filled(elements, i);
+	    loop invariant rest: bulk_same{Pre, Here}(elements, i, count);
+	    loop invariant kept: bulk_kept{Pre, Here}(elements, i);
+	    loop invariant few: 0 <= bulk_missing{Pre}(elements, i) <= i;
+	    loop invariant idle: !enough ==> i == 0 && m->curr_nr < missing;
+	    loop invariant left: enough ==>
+	      m->curr_nr >= missing - bulk_missing{Pre}(elements, i);
+	    loop invariant ledger: reserve_in == \at(reserve_in, Pre) -
+	      bulk_missing{Pre}(elements, i);
+	    loop assigns i, elements[0 .. count - 1], m->curr_nr, reserve_in;
+	    loop variant count - i;
+	*/
 	for (unsigned int i = 0; enough && i < count; i++) {
-		if (!elements[i])
+		if (!elements[i]) {
+			/*@ assert one_of_them: bulk_missing{Pre}(elements, i + 1) ==
+			    bulk_missing{Pre}(elements, i) + 1; */
 			elements[i] = reserve_take(m);
+		}
 	}
 	reserve_unlock(m);
 	return enough;
@@ -299,6 +343,27 @@ unsigned int reserve_alloc_bulk(struct mempool *m, void **elements, unsigned int
 	if (missing > 0 && bulk_from_reserve(m, elements, count, missing))
 		return 0;
 	return missing;
+}
+
+unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigned int count)
+{
+	unsigned int given = 0;
+
+	reserve_lock(m);
+	/*@ loop invariant range: 0 <= given <= count;
+	    loop invariant pool: pool_valid(m);
+	    loop invariant ledger: reserve_in == \at(reserve_in, Pre) + given;
+	    loop assigns given, m->curr_nr, array_memory[0 .. array_end - 1], reserve_in;
+	    loop variant count - given;
+	*/
+	while (given < count && elements[given] && m->curr_nr < size_of_reserve(m)) {
+		reserve_put(m, elements[given]);
+		given++;
+	}
+	reserve_unlock(m);
+	if (given > 0)
+		sync_wake(m->pool, &m->wait, true);
+	return given;
 }
 
 /* --- init and exit: no other thread uses the pool -------------------------------------------- */

