@@ -152,22 +152,44 @@ static void opened_set(struct arena *arena, uint32_t pages)
 			    (size_t)pages << (SLABPOOL_PAGE_SHIFT - arena->granule_shift));
 }
 
+static unsigned char *reserve_for(struct slabpool *pool, uint32_t pages, uint32_t granule_shift,
+				  struct arena_layout *layout)
+{
+	layout_choose(layout, pages, granule_shift);
+	return pool->platform.reserve(pool->platform.context, layout->end, base_align(pages));
+}
+
+/* Reserves for pages, or for as many as the system has; then, as the other arenas want some too,
+ * for a quarter of them. */
+static unsigned char *reserve_most(struct slabpool *pool, uint32_t *pages, uint32_t granule_shift,
+				   struct arena_layout *layout)
+{
+	uint32_t wanted = *pages;
+	unsigned char *at = NULL;
+
+	while (!at && *pages >= ARENA_LEAST_PAGES) {
+		at = reserve_for(pool, *pages, granule_shift, layout);
+		if (!at)
+			*pages -= *pages / 8 ? *pages / 8 : 1;
+	}
+	if (!at || *pages == wanted || pool->options.granule)
+		return at;
+	pool->platform.unreserve(pool->platform.context, at, layout->end);
+	*pages = *pages / 4 > ARENA_LEAST_PAGES ? *pages / 4 : ARENA_LEAST_PAGES;
+	return reserve_for(pool, *pages, granule_shift, layout);
+}
+
 int arena_init(struct slabpool *pool, struct arena *arena, size_t bytes, uint32_t granule_shift)
 {
 	const struct slabpool_platform *platform = &pool->platform;
 	uint32_t pages = pages_of(bytes ? bytes : ARENA_FIRST_TRY);
 	struct arena_layout layout;
-	unsigned char *at = NULL;
+	unsigned char *at;
 	uint32_t k;
 	int error;
 
-	while (pages >= ARENA_LEAST_PAGES) {
-		layout_choose(&layout, pages, granule_shift);
-		at = platform->reserve(platform->context, layout.end, base_align(pages));
-		if (at)
-			break;
-		pages -= pages / 8 ? pages / 8 : 1;
-	}
+	at = bytes ? reserve_for(pool, pages, granule_shift, &layout)
+		   : reserve_most(pool, &pages, granule_shift, &layout);
 	if (!at)
 		return -12; /* -ENOMEM */
 	arena->pages = pages;

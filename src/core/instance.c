@@ -13,10 +13,6 @@
  * The struct itself lies in a reservation of its own. Destroying an instance gives the
  * reservations back, and with them everything at once.
  *
- * fork(): the child has one thread and a copy of everything. All locks are taken before and
- * given back after, on both sides, in the order in which they are nested; then the child collects
- * what the other threads' magazines held.
- *
  * Locking: see sync.c for the order.
  */
 #include "core/instance.h"
@@ -27,6 +23,9 @@
 #include "core/thread.h"
 
 #include <string.h>
+
+/* Where less than this can be reserved, one arena has to do. */
+#define SMALL_PLATFORM ((size_t)16 << 20)
 
 static const uint32_t arena_shift[INSTANCE_ARENAS] = { 3, 4, 6, 10 };
 
@@ -133,17 +132,49 @@ static bool setup_kmalloc(struct slabpool *pool)
 	return true;
 }
 
+/* Gives everything back, as far as it was made. */
 static void release_all(struct slabpool *pool)
 {
 	struct slabpool_platform platform = pool->platform;
+	struct kmem_cache *cache;
 	uint32_t k;
 
+	for (cache = pool->first; cache; cache = cache->next)
+		sync_exit(pool, &cache->lock, NULL);
+	for (k = 0; k < META_COUNT; k++)
+		if (pool->meta[k].life == CACHE_META)
+			sync_exit(pool, &pool->meta[k].lock, NULL);
 	for (k = 0; k < INSTANCE_ARENAS; k++)
 		if (pool->arena_made[k])
 			arena_exit(pool, &pool->arena[k]);
 	sync_exit(pool, &pool->arena_lock, NULL);
 	sync_exit(pool, &pool->lock, NULL);
 	platform.unreserve(platform.context, pool, pool->bytes);
+}
+
+static bool setup_locks(struct slabpool *pool)
+{
+	if (sync_init(pool, &pool->lock, NULL))
+		return false;
+	if (sync_init(pool, &pool->arena_lock, NULL) == 0)
+		return true;
+	sync_exit(pool, &pool->lock, NULL);
+	return false;
+}
+
+/* A platform with little memory has room for one arena only. */
+static void choose_granule(struct slabpool *pool)
+{
+	const struct slabpool_platform *platform = &pool->platform;
+	void *probe;
+
+	if (pool->options.granule || pool->options.arena_mib)
+		return;
+	probe = platform->reserve(platform->context, SMALL_PLATFORM, SLABPOOL_PAGE_SIZE);
+	if (probe)
+		platform->unreserve(platform->context, probe, SMALL_PLATFORM);
+	else
+		pool->options.granule = 16;
 }
 
 struct slabpool *instance_create(const struct slabpool_platform *platform,
@@ -170,10 +201,11 @@ struct slabpool *instance_create(const struct slabpool_platform *platform,
 	pool->options = *options;
 	pool->bytes = bytes;
 	pool->is_default = is_default;
-	if (sync_init(pool, &pool->lock, NULL) || sync_init(pool, &pool->arena_lock, NULL)) {
+	if (!setup_locks(pool)) {
 		platform->unreserve(platform->context, pool, bytes);
 		return NULL;
 	}
+	choose_granule(pool);
 	if (!setup_meta(pool) || !setup_kmalloc(pool)) {
 		release_all(pool);
 		return NULL;
@@ -189,17 +221,10 @@ struct slabpool *slabpool_create(const struct slabpool_platform *platform,
 
 void slabpool_destroy(struct slabpool *pool)
 {
-	struct kmem_cache *cache;
-	uint32_t k;
-
 	if (!pool)
 		return;
 	if (pool->platform.thread_set)
 		pool->platform.thread_set(pool->platform.context, NULL);
-	for (cache = pool->first; cache; cache = cache->next)
-		sync_exit(pool, &cache->lock, NULL);
-	for (k = 0; k < META_COUNT; k++)
-		sync_exit(pool, &pool->meta[k].lock, NULL);
 	release_all(pool);
 }
 
@@ -228,44 +253,6 @@ void slabpool_observe(struct slabpool *pool,
 	slabpool_thread_flush(pool);
 	pool->event_context = context;
 	pool->event = event;
-}
-
-void slabpool_fork_prepare(struct slabpool *pool)
-{
-	struct kmem_cache *cache;
-	uint32_t k;
-
-	sync_lock(pool, &pool->lock);
-	for (cache = pool->first; cache; cache = cache->next)
-		sync_lock(pool, &cache->lock);
-	for (k = 0; k < META_COUNT; k++)
-		sync_lock(pool, &pool->meta[k].lock);
-	sync_lock(pool, &pool->arena_lock);
-	for (k = 0; k < INSTANCE_ARENAS; k++)
-		if (pool->arena_made[k])
-			sync_lock(pool, &pool->arena[k].lock);
-}
-
-void slabpool_fork_parent(struct slabpool *pool)
-{
-	struct kmem_cache *cache;
-	uint32_t k;
-
-	for (k = 0; k < INSTANCE_ARENAS; k++)
-		if (pool->arena_made[k])
-			sync_unlock(pool, &pool->arena[k].lock);
-	sync_unlock(pool, &pool->arena_lock);
-	for (k = 0; k < META_COUNT; k++)
-		sync_unlock(pool, &pool->meta[k].lock);
-	for (cache = pool->first; cache; cache = cache->next)
-		sync_unlock(pool, &cache->lock);
-	sync_unlock(pool, &pool->lock);
-}
-
-void slabpool_fork_child(struct slabpool *pool)
-{
-	slabpool_fork_parent(pool);
-	thread_collect_others(pool);
 }
 
 const char *slabpool_version(void)

@@ -119,6 +119,16 @@ static size_t bytes_of(uint32_t pages)
 	return (size_t)pages << SLABPOOL_PAGE_SHIFT;
 }
 
+static size_t slab_bytes(struct kmem_cache *cache)
+{
+	size_t slabs;
+
+	sync_lock(cache->pool, &cache->lock);
+	slabs = cache->slabs;
+	sync_unlock(cache->pool, &cache->lock);
+	return slabs * (SLABPOOL_PAGE_SIZE << cache->geometry.order);
+}
+
 void slabpool_memory_info(struct slabpool *pool, struct slabpool_memory_info *info)
 {
 	static const struct slabpool_memory_info nothing;
@@ -143,7 +153,9 @@ void slabpool_memory_info(struct slabpool *pool, struct slabpool_memory_info *in
 	sync_lock(pool, &pool->lock);
 	for (cache = pool->first; cache; cache = cache->next)
 		if (cache->flags & SLAB_RECLAIM_ACCOUNT)
-			info->reclaimable += cache->slabs *
-					     (SLABPOOL_PAGE_SIZE << cache->geometry.order);
+			info->reclaimable += slab_bytes(cache);
 	sync_unlock(pool, &pool->lock);
+	for (k = 0; k < META_COUNT; k++)
+		info->metadata += slab_bytes(&pool->meta[k]);
+	info->slabs -= info->metadata;
 }

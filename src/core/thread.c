@@ -155,9 +155,9 @@ static void magazine_empty(struct kmem_cache *cache, struct magazine *m)
 	if (m->count) {
 		sync_lock(cache->pool, &cache->lock);
 		empty = depot_give(cache, m->store->object, m->count);
+		m->count = 0;
 		cache->flushes++;
 		sync_unlock(cache->pool, &cache->lock);
-		m->count = 0;
 	}
 	depot_store_free(cache, magazine_unload(m));
 	if (empty)
@@ -295,13 +295,44 @@ void slabpool_thread_flush(struct slabpool *pool)
 		record_flush(record);
 }
 
-void thread_collect_others(struct slabpool *pool)
+/* Frees the stores of a slot whose thread vanished in the middle of anything. */
+static void slot_abandon(struct thread_slot *slot)
+{
+	struct magazine_store *loaded = slot->loaded.store, *spare = slot->spare.store;
+
+	if (!slot->cache)
+		return;
+	depot_store_free(slot->cache, loaded);
+	if (spare != loaded)
+		depot_store_free(slot->cache, spare);
+}
+
+static void record_abandon(struct slabpool *pool, struct thread_record *record)
+{
+	uint32_t c, k;
+
+	record_unlink(pool, record);
+	for (c = 0; c < THREAD_CHUNKS; c++) {
+		if (record->chunk[c] == &thread_chunk_none)
+			continue;
+		for (k = 0; k < THREAD_CHUNK_SLOTS; k++)
+			slot_abandon(&record->chunk[c]->slot[k]);
+		meta_free(pool, META_CHUNK, record->chunk[c]);
+	}
+	meta_free(pool, META_RECORD, record);
+}
+
+bool thread_abandon_others(struct slabpool *pool)
 {
 	struct thread_record *own = current_record(pool), *record, *next;
+	bool others = false;
 
 	for (record = pool->threads; record; record = next) {
 		next = record->next;
-		if (record != own)
-			record_free(pool, record);
+		if (record == own)
+			continue;
+		record_abandon(pool, record);
+		others = true;
 	}
+	return others;
 }

@@ -62,7 +62,8 @@ void thread_flush_own(struct kmem_cache *cache);
 void thread_flush_all(struct kmem_cache *cache);
 /* Objects that all threads hold of this cache; the instance's lock is held. */
 size_t thread_held(const struct kmem_cache *cache);
-/* Collects the records of all threads but the calling one (after fork). */
-void thread_collect_others(struct slabpool *pool);
+/* Frees the records of all threads but the calling one, which do not exist any more (after fork);
+ * what their magazines held is left for the caller to find. @return true if there were any. */
+bool thread_abandon_others(struct slabpool *pool);
 
 #endif

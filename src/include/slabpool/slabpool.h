@@ -200,7 +200,8 @@ SLABPOOL_API void slabpool_slabinfo(struct slabpool *pool,
 struct slabpool_memory_info {
 	size_t reserved;   /**< address space */
 	size_t opened;     /**< pages that were ever handed to the page layer */
-	size_t slabs;      /**< in slabs of all caches */
+	size_t slabs;      /**< in slabs of all caches, the allocator's own not counted */
+	size_t metadata;   /**< in slabs of the allocator's own caches: descriptors, magazines */
 	size_t runs;       /**< in page runs: large kmalloc, alloc_pages, vmalloc */
 	size_t idle;       /**< free pages whose memory was not given back */
 	size_t reclaimable;/**< in slabs of SLAB_RECLAIM_ACCOUNT caches */
