@@ -14,7 +14,8 @@
  *
  * Steps 1 and 2 are mempool's, and the table need not know which of them served it. The reserve is
  * the time that a server needs to react: here it begins to shed idle connections when half of the
- * reserve is used, and so a burst is absorbed without one refusal.
+ * reserve is used, and so a burst is absorbed with half of it still there. In the storm it does not
+ * shed ahead, the reserve runs dry, and step 3 has to serve every single accept.
  *
  * To make the failure real the example builds an instance of slabpool of its own over a buffer of
  * MEMORY bytes: when that is used up there is no more, as in a container with a limit.
@@ -24,7 +25,8 @@
  *
  * Output:
  *	quiet: {int} connections fit into 512 KiB, none refused, reserve 32 of 32
- *	burst: 100000 accepted, 0 refused, {int} idle connections shed, reserve never below {int}
+ *	burst: 100000 accepted, 0 refused, {int} idle connections shed, reserve never below 16
+ *	storm: 100000 accepted, 0 refused, {int} idle connections shed, reserve never below 0
  *	found: the newest {int} connections, and no closed one
  *	calm: 0 connections, reserve 32 of 32, 0 objects in use beside it
  */
@@ -38,7 +40,11 @@
 #define MEMORY (512 * 1024)
 #define RESERVE 32
 #define BUCKETS 1024
-#define BURST 100000
+#define COUNT 100000
+/* The first peer's address of each phase: 10.0.0.0, 172.16.0.0, 192.0.0.0. */
+#define QUIET 0x0a000000u
+#define BURST 0xac100000u
+#define STORM 0xc0000000u
 
 struct connection {
 	struct connection *next;         /* in its bucket */
@@ -58,6 +64,7 @@ struct table {
 	unsigned long count;
 	unsigned long shed;      /* closed to make room */
 	unsigned long refused;
+	int watermark;           /* shed ahead when the reserve is below this */
 	int lowest;              /* that the reserve ever was */
 };
 
@@ -73,6 +80,7 @@ static bool table_open(struct table *table, struct slabpool *memory)
 	struct kmem_cache_args args = { .align = SLABPOOL_ALIGNOF(struct connection) };
 
 	memset(table, 0, sizeof(*table));
+	table->watermark = RESERVE / 2;
 	table->lowest = RESERVE;
 	table->cache = slabpool_cache_create(memory, "connection", sizeof(struct connection), &args,
 					     SLAB_HWCACHE_ALIGN);
@@ -132,7 +140,7 @@ static struct connection *table_room(struct table *table)
 		table->shed++;
 	}
 	/* The reserve is being used: shed ahead of the next burst, one for one. */
-	if (table->pool->curr_nr < RESERVE / 2 && table->oldest) {
+	if (table->pool->curr_nr < table->watermark && table->oldest) {
 		table_close(table, table->oldest);
 		table->shed++;
 	}
@@ -177,32 +185,34 @@ static void quiet(struct table *table)
 	uint32_t peer = 0;
 
 	while (table->pool->curr_nr == RESERVE)
-		table_accept(table, 0x0a000000u + peer++, 80);
+		table_accept(table, QUIET + peer++, 80);
 	table_close(table, table->newest);
 	printf("quiet: %lu connections fit into %d KiB, %s refused, reserve %d of %d\n",
 	       table->count, MEMORY / 1024, table->refused ? "some" : "none",
 	       table->pool->curr_nr, table->pool->min_nr);
 }
 
-static void burst(struct table *table)
+/* Accepts COUNT connections, far more than fit; each must be served at once. */
+static void flood(struct table *table, const char *what, uint32_t first)
 {
 	unsigned long accepted = 0;
 	uint32_t peer;
 
-	for (peer = 0; peer < BURST; peer++)
-		accepted += table_accept(table, 0xc0000000u + peer, 443) != NULL;
-	printf("burst: %lu accepted, %lu refused, %lu idle connections shed, "
+	table->shed = 0;
+	for (peer = 0; peer < COUNT; peer++)
+		accepted += table_accept(table, first + peer, 443) != NULL;
+	printf("%s: %lu accepted, %lu refused, %lu idle connections shed, "
 	       "reserve never below %d\n",
-	       accepted, table->refused, table->shed, table->lowest);
+	       what, accepted, table->refused, table->shed, table->lowest);
 }
 
 static bool found(struct table *table)
 {
-	uint32_t newest = 0xc0000000u + BURST - 1;
+	uint32_t newest = STORM + COUNT - 1;
 	unsigned long wrong = 0;
 	uint32_t i;
 
-	for (i = 0; i < BURST; i++) {
+	for (i = 0; i < COUNT; i++) {
 		bool expected = i < table->count;
 
 		wrong += (table_find(table, newest - i, 443) != NULL) != expected;
@@ -255,7 +265,9 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	quiet(&table);
-	burst(&table);
+	flood(&table, "burst", BURST);
+	table.watermark = 0;
+	flood(&table, "storm", STORM);
 	good = found(&table);
 	good = calm(&table) && good && table.refused == 0;
 	slabpool_destroy(memory);

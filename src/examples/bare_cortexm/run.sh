@@ -17,7 +17,21 @@ program printed something else or took too long, 2 if it could not be built.
   --page-shift N  log2 of slabpool's page, default 9 (512 bytes)
   --memory BYTES  the pool's memory, default 65536; too little must fail
   --timeout SEC   how long the run may take, default 60
+  --self-test     check that a program which fails is found: one with 2 KiB of memory
 EOF
+}
+
+# The run must fail for the reason that is planted, and no other.
+self_test()
+{
+	output=$("$0" --memory 2048 2>&1)
+	status=$?
+	echo "$output"
+	if [ $status -ne 1 ] || ! echo "$output" | grep -q '^sensor: too little memory'; then
+		echo "run.sh: a program without memory was not found (status $status)" >&2
+		exit 1
+	fi
+	exit 0
 }
 
 die()
@@ -33,6 +47,7 @@ while [ $# -gt 0 ]; do
 	--page-shift) [ $# -ge 2 ] || die "--page-shift needs a number"; shift_by=$2; shift ;;
 	--memory) [ $# -ge 2 ] || die "--memory needs a number"; memory=$2; shift ;;
 	--timeout) [ $# -ge 2 ] || die "--timeout needs a number"; limit=$2; shift ;;
+	--self-test) self_test ;;
 	--help) usage; exit 0 ;;
 	*) die "unknown argument '$1': see --help" ;;
 	esac
