@@ -164,6 +164,7 @@ class Gate:
             own = source.outline(path).defined
             own.update(source.outline(path[:-2] + ".h").defined
                        if os.path.exists(os.path.join(ROOT, path[:-2] + ".h")) else {})
+            self.check_conditions(path)
             for name in own:
                 if name not in unit.functions or not unit.functions[name].defined:
                     self.problem(f"{path}: {name} is hidden from the prover by the preprocessor")
@@ -178,6 +179,22 @@ class Gate:
                         mine.add(name)
                         todo.append(name)
             self.duty[path, machdep] = mine
+
+    def check_names(self):
+        """--fct has to name functions that this run could prove."""
+        keys = [key for key in self.duty if key[0] in self.chosen]
+        for name in self.options.fct:
+            if keys and not any(name in self.duty[key] for key in keys):
+                raise Usage(f"no function '{name}' to prove in "
+                            + " ".join(sorted({path for path, _ in keys}))
+                            + "; ci/prove --list shows them")
+
+    def check_conditions(self, path):
+        for part in (path, path[:-2] + ".h"):
+            if os.path.exists(os.path.join(ROOT, part)):
+                for line, text in source.conditions(part):
+                    self.problem(f"{part}:{line}: '{text}': the prover sees only one branch; let "
+                                 f"{source.COMPILER_H} decide, or take it out")
 
     def home_elsewhere(self, name, path):
         for other in self.proved:
@@ -337,11 +354,6 @@ class Gate:
                 continue
             self.reports[key] = report = Report(job)
             self.judge(job, report)
-        if self.options.fct:
-            seen = {name for key in self.duty for name in self.duty[key]}
-            for name in self.options.fct:
-                if name not in seen:
-                    self.problem(f"no function '{name}' in " + " ".join(self.chosen_proved()))
 
     def judge(self, job, report):
         key = job.file, job.machdep
@@ -444,12 +456,13 @@ class Gate:
         for key, old in recorded.items():
             self.compare_row(key, old, rows.get(key))
         fresh = [key for key in rows if key not in recorded]
-        if fresh:
+        if fresh and self.whole():
             self.notes.append(f"{len(fresh)} functions are not yet in {RESULTS} (ci/prove --update)")
 
     def compare_row(self, key, old, new):
         path, name = key
-        if path not in self.chosen or not any(p == path for p, _ in self.units):
+        if path not in self.chosen or not any(p == path for p, _ in self.units) \
+                or self.options.fct and name not in self.options.fct:
             return
         if new is None:
             if old["state"] == "proved":
@@ -526,6 +539,7 @@ def work_in(where, options):
     gate.check_tree()
     gate.parse()
     gate.assign_duties()
+    gate.check_names()
     if options.list:
         say(gate.listing())
         return 0
@@ -539,7 +553,7 @@ def work_in(where, options):
         gate.prove()
     if (options.smoke or options.all) and gate.chosen_proved():
         gate.smoke()
-    if not (options.smoke or options.fct or options.check):
+    if not (options.smoke or options.check):
         gate.compare()
     if gate.failed_checks > early:
         gate.results.add("results", failed=gate.failed_checks - early)
