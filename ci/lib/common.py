@@ -377,6 +377,8 @@ def meson_test(results, step, where, arguments=(), env=None, timeout=1800):
     if os.path.exists(lines):
         os.unlink(lines)
     log = os.path.join(where, "test.log")
+    if os.path.exists(log):
+        os.unlink(log)
     status, text = run(["meson", "test", "-C", where, "--no-rebuild", "--num-processes",
                         str(cores()), *arguments], log=log, env=env, timeout=timeout)
     counts = {"passed": 0, "failed": 0, "skipped": 0, "failures": [], "skips": []}
