@@ -457,7 +457,8 @@ class Gate:
             self.compare_row(key, old, rows.get(key))
         fresh = [key for key in rows if key not in recorded]
         if fresh and self.whole():
-            self.notes.append(f"{len(fresh)} functions are not yet in {RESULTS} (ci/prove --update)")
+            self.notes.append(f"{len(fresh)} functions are not yet in {RESULTS} "
+                              "(ci/prove --update)")
 
     def compare_row(self, key, old, new):
         path, name = key
@@ -502,7 +503,8 @@ class Gate:
                     cells.append(" ".join(f"{p} {n}" for p, n in sorted(provers.items())))
                     rows.append(cells)
             if rows:
-                blocks.append(path + "\n" + table(head, rows, "l" + "rr" * len(self.machdeps) + "l"))
+                align = "l" + "rr" * len(self.machdeps) + "l"
+                blocks.append(path + "\n" + table(head, rows, align))
         for path in [p for p in self.parsed if p in self.chosen]:
             unit = self.units.get((path, self.machdeps[0]))
             if unit:

@@ -29,7 +29,8 @@ NO_GOALS = "-wp-prop=" + ",".join("-@" + category for category in (
     "lemma requires assigns ensures exits assert invariant variant breaks continues returns "
     "complete_behaviors disjoint_behaviors terminates decreases check").split())
 PROVERS = {"qed": "Qed", "CVC4": "cvc4", "Z3": "z3"}
-TOOLS = {"frama-c": ("frama-c-base", ["frama-c", "-version"]), "why3": ("why3", ["why3", "--version"]),
+TOOLS = {"frama-c": ("frama-c-base", ["frama-c", "-version"]),
+         "why3": ("why3", ["why3", "--version"]),
          "z3": ("z3", ["z3", "--version"]), "cvc4": ("cvc4", ["cvc4", "--version"]),
          "gcc": ("gcc", ["gcc", "--version"])}
 
@@ -95,7 +96,8 @@ class Job:
             return head + ["-print", "-ocode", self.out("unit.c"), *self.options]
         head += ["-report-rules", self.scratch.path("rules.json"), "-session", self.out("session"),
                  *PROVE, "-wp-report-json", self.out("goals.json"),
-                 "-wp-report", self.scratch.path("spec"), "-wp-report-basename", self.out("slowest"),
+                 "-wp-report", self.scratch.path("spec"),
+                 "-wp-report-basename", self.out("slowest"),
                  "-report-classify", "-report-output", self.out("events.json"), *self.options]
         if "-wp-skip-fct" in self.options:  # leaves out lemmas too
             head += ["-then", "-wp-skip-fct=-@all", "-wp-prop=@lemma"]

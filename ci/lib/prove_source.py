@@ -275,7 +275,7 @@ def scan_tree():
                     line = token.line + text[:match.start()].count("\n")
                     problems.append((path, line, f"'{match.group()}' in an annotation: nothing may "
                                      "be assumed but the trusted contracts of " + SOUNDNESS))
-            elif path != COMPILER_H and re.search(r"\b__(FRAMAC|FC_\w+)__\b|\b__FC_\w+", token.text):
+            elif path != COMPILER_H and re.search(r"\b(__FRAMAC__\b|__FC_)", token.text):
                 problems.append((path, token.line, f"'{token.text.strip()[:40]}': only {COMPILER_H}"
                                  " may ask for the prover; elsewhere the compiled code is proved"))
     return problems
@@ -292,8 +292,8 @@ def conditions(path):
         text = " ".join(token.text.replace("\\\n", " ").split())
         if re.match(r"# ?(if|elif)", text):
             if not (guard and text.startswith("#ifndef")) \
-                    and not re.fullmatch(r"# ?(if |ifdef |if defined ?\(?|elif )+SLABPOOL_PLANTED_BUG_"
-                                         r"\w+\)?", text):
+                    and not re.fullmatch(r"# ?(if|ifdef|if defined ?\(?|elif defined ?\(?) ?"
+                                         r"SLABPOOL_PLANTED_BUG_\w+\)?", text):
                 found.append((token.line, text))
             guard = False
     return found

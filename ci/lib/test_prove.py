@@ -258,8 +258,8 @@ def _(copy, tests):
     copy.append(SLAB, planted(GOOD.replace("    return", "#if defined(NDEBUG)\n    n++;\n#endif\n"
                                            "#ifdef SLABPOOL_PLANTED_BUG_ONE\n    n++;\n#endif\n"
                                            "    return")))
-    text = tests.expect(1, r"^  src/core/slab\.c:\d+: '#if defined\(NDEBUG\)': the prover sees only "
-                        r"one branch", *CHECK, "--file", "slab")
+    text = tests.expect(1, r"^  src/core/slab\.c:\d+: '#if defined\(NDEBUG\)': the prover sees "
+                        r"only one branch", *CHECK, "--file", "slab")
     if "PLANTED_BUG" in text:
         tests.wrong = tests.wrong or text
 
@@ -268,8 +268,8 @@ def _(copy, tests):
 def _(copy, tests):
     copy.append(SLAB, planted(GOOD.replace("    ensures four:", "    behavior even:\n"
                                            "      assumes even: n % 2 == 0;\n      ensures four:")))
-    tests.expect(1, r"^  src/core/slab\.c: planted has behaviors that are not shown to be complete$",
-                 *CHECK, "--file", "slab")
+    tests.expect(1, r"^  src/core/slab\.c: planted has behaviors that are not shown to be "
+                 r"complete$", *CHECK, "--file", "slab")
 
 
 @test("code asks for __FRAMAC__ outside of compiler.h")
@@ -293,7 +293,8 @@ def _(copy, tests):
 
 @test("an admitted assertion")
 def _(copy, tests):
-    copy.append(SLAB, planted(GOOD.replace("    return", "    //@ admit lie: \\false;\n    return")))
+    copy.append(SLAB, planted(GOOD.replace("    return",
+                                           "    //@ admit lie: \\false;\n    return")))
     tests.expect(1, r"^  src/core/slab\.c:\d+: 'admit' in an annotation", *CHECK,
                  "--file", "slab")
 
@@ -366,7 +367,8 @@ def _(copy, tests):
 @test("SOUNDNESS.md names a test that is not there")
 def _(copy, tests):
     copy.change("proofs/SOUNDNESS.md", r"^(\| `slabpool_ctz64` .*?)`[^`\n]*` \|$",
-                "| `slabpool_ctz64` | `src/include/slabpool/compiler.h` | x | `src/test/planted.c` |")
+                "| `slabpool_ctz64` | `src/include/slabpool/compiler.h` | x | "
+                "`src/test/planted.c` |")
     tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contract 'slabpool_ctz64': there is no test "
                  r"'src/test/planted\.c'$", *CHECK, "--file", "slab")
 
@@ -376,8 +378,8 @@ def _(copy, tests):
     copy.change("src/core/lookup.c", r"^(?=size_t lookup_offset|uint32_t lookup_slab)",
                 "/*@ ensures lie: \\result == 7; */\nuint32_t slab_object_at("
                 "const struct slab *slab, uint32_t offset);\n\n")
-    tests.expect(1, r"^  src/core/lookup\.c: uses slab_object_at with another contract than the one "
-                 r"that is proved in src/core/slab\.c$", *CHECK, "--file", "lookup")
+    tests.expect(1, r"^  src/core/lookup\.c: uses slab_object_at with another contract than the "
+                 r"one that is proved in src/core/slab\.c$", *CHECK, "--file", "lookup")
 
 
 @test("a file may not ask for options that weaken a verdict")
@@ -431,7 +433,8 @@ def _(copy, tests):
 @test("a file that is only parsed does not parse")
 def _(copy, tests):
     copy.append("src/core/sync.c", "\nint planted = ;\n")
-    tests.expect(1, r"^  src/core/sync\.c: Frama-C cannot read it \(gcc_x86_64\):", "--file", "sync")
+    tests.expect(1, r"^  src/core/sync\.c: Frama-C cannot read it \(gcc_x86_64\):", "--file",
+                 "sync")
 
 
 @test("a contract in a file that is only parsed has a type error")
