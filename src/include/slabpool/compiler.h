@@ -60,21 +60,21 @@ size_t slabpool_pointer_offset(const unsigned char *base, size_t length, const u
 #if defined(_WIN32) || defined(__CYGWIN__)
 #define SLABPOOL_API
 #else
-#define SLABPOOL_API __attribute__((visibility("default")))
+#define SLABPOOL_API __attribute__((__visibility__("default")))
 #endif
 #define SLABPOOL_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SLABPOOL_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define SLABPOOL_COLD __attribute__((noinline, cold))
-#define SLABPOOL_NORETURN __attribute__((noreturn))
-#define SLABPOOL_MALLOC __attribute__((malloc))
-#define SLABPOOL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define SLABPOOL_ALIGNED(n) __attribute__((aligned(n)))
+#define SLABPOOL_COLD __attribute__((__noinline__, __cold__))
+#define SLABPOOL_NORETURN __attribute__((__noreturn__))
+#define SLABPOOL_MALLOC __attribute__((__malloc__))
+#define SLABPOOL_PRINTF(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
+#define SLABPOOL_ALIGNED(n) __attribute__((__aligned__(n)))
 #define SLABPOOL_ALIGNOF(type) __alignof__(type)
 #if defined(SLABPOOL_BARE)
 #define SLABPOOL_THREAD_LOCAL
 #elif defined(__GLIBC__)
 /* One pointer of initial-exec storage: the fastest form that dlopen() still accepts. */
-#define SLABPOOL_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#define SLABPOOL_THREAD_LOCAL __thread __attribute__((__tls_model__("initial-exec")))
 #else
 /* musl keeps no room for such storage of libraries that are loaded later. */
 #define SLABPOOL_THREAD_LOCAL __thread
