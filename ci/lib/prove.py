@@ -142,6 +142,11 @@ class Gate:
             if not os.path.exists(os.path.join(ROOT, path)):
                 self.problem(f"{path}: listed in {FILES}, but there is no such file")
                 self.proved.remove(path)
+        for path in self.parsed:
+            for stem in self.settings:
+                if path.startswith(stem[:-2] + "_"):
+                    self.problem(f"{path}: a part of {stem} by its name, and not in {FILES}: what "
+                                 "moves out of a proved file has to stay proved")
         jobs = [Job(self.scratch, "parse", path, machdep, []) for machdep in self.machdeps
                 for path in self.proved + [p for p in self.parsed if p in self.chosen]]
         run_jobs(jobs, self.options.jobs, quiet=True)
