@@ -2,10 +2,9 @@
 /* The Linux names: caches say their own instance, everything else works on the default one. */
 #include "core/check.h"
 #include "core/instance.h"
+#include "core/memory.h"
 #include "core/pages.h"
 #include "platform/default.h"
-
-#include <string.h>
 
 static inline struct slabpool *instance(void)
 {

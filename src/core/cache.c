@@ -30,10 +30,9 @@
 #include "core/check.h"
 #include "core/instance.h"
 #include "core/lookup.h"
+#include "core/memory.h"
 #include "core/sync.h"
 #include "core/thread.h"
-
-#include <string.h>
 
 /* Granule of an address in this cache's arena; beyond granules for anything else. */
 static inline size_t granule_of(const struct kmem_cache *cache, const void *object)

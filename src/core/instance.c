@@ -19,10 +19,9 @@
 #include "api/options.h"
 #include "core/check.h"
 #include "core/lookup.h"
+#include "core/memory.h"
 #include "core/sync.h"
 #include "core/thread.h"
-
-#include <string.h>
 
 /* Where less than this can be reserved, one arena has to do. */
 #define SMALL_PLATFORM ((size_t)16 << 20)

@@ -18,9 +18,8 @@
 #include "core/check.h"
 #include "core/instance.h"
 #include "core/lookup.h"
+#include "core/memory.h"
 #include "core/pages.h"
-
-#include <string.h>
 
 static SLABPOOL_COLD void show(struct slabpool *pool, enum slabpool_event_kind kind,
 			       const void *object, const void *result, size_t size, size_t align,

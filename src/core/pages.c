@@ -20,8 +20,7 @@
 #include "core/check.h"
 #include "core/instance.h"
 #include "core/lookup.h"
-
-#include <string.h>
+#include "core/memory.h"
 
 /* State byte of the granule where p starts, NULL if p is not the start of a page of the arena. */
 static uint8_t *run_state(const struct arena *arena, const void *p, uint32_t *page)

@@ -20,10 +20,9 @@
 #include "core/check.h"
 #include "core/instance.h"
 #include "core/lookup.h"
+#include "core/memory.h"
 #include "core/sync.h"
 #include "core/thread.h"
-
-#include <string.h>
 
 #define RETIRED_KEEP 32u
 /* Objects that destroy names, beyond their count. */

@@ -12,11 +12,9 @@
  *
  * Reports go line by line to the function that slabpool_bare_output() was given.
  */
+#include "core/memory.h"
 #include "platform/error.h"
 #include <slabpool/slabpool.h>
-
-/* All that is used of libc; the compiler asks for both in any case. */
-void *memset(void *memory, int byte, size_t bytes);
 
 static void (*output_line)(const char *text);
 static void (*output_fatal)(void);
