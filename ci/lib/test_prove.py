@@ -455,8 +455,8 @@ def _(copy, tests):
 @test("a part of a proved file moves out of the proof")
 def _(copy, tests):
     copy.write("src/core/slab_planted.c", "int planted(void)\n{\n\treturn 1;\n}\n")
-    tests.expect(1, r"^  src/core/slab_planted\.c: a part of src/core/slab\.c by its name, and not in "
-                 r"proofs/files\.json", *CHECK, "--file", "slab")
+    tests.expect(1, r"^  src/core/slab_planted\.c: a part of src/core/slab\.c by its name, and not "
+                 r"in proofs/files\.json", *CHECK, "--file", "slab")
 
 
 @test("a function lost goals since the results were recorded")
