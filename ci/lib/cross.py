@@ -17,7 +17,6 @@ status: 0 all passed, 1 something failed, 2 bad usage."""
 
 import glob
 import os
-import re
 import time
 
 from common import (CORPUS, Failure, ROOT, Results, Usage, build, builddir, count_tap, have, main,
@@ -36,14 +35,16 @@ MACHINES = {
 # that starts another program has no emulator to hand.
 SUITES = ("unit", "examples")
 EMULATED_SUITES = ("unit",)
-# What a freestanding program must bring, and what the compiler's own library holds.
+# What a freestanding program must bring.
 BARE_NEEDS = {"memcpy", "memset"}
-COMPILERS_OWN = re.compile(r"__aeabi_|__gnu_")
+BARE_MACHINE = ["-mcpu=cortex-m3", "-mthumb"]
 
 
 def arguments():
     cli = parser(__doc__)
     cli.add_argument("machine", nargs="*", metavar="MACHINE", help="one of " + ", ".join(MACHINES))
+    cli.add_argument("--self-test", action="store_true",
+                     help="check that what must fail does fail, nothing else")
     cli.add_argument("--json", metavar="FILE", help="write the counts to FILE")
     options = cli.parse_args()
     for name in options.machine:
@@ -99,43 +100,72 @@ def bare_sources():
             os.path.join(source, "platform", "bare.c"), os.path.join(source, "platform", "buffer.c")]
 
 
-def undefined(where, prefix="arm-none-eabi-"):
-    """Compiles the core for bare metal and returns what it asks its surroundings for."""
-    flags = ["-std=gnu11", "-Os", "-mcpu=cortex-m3", "-mthumb", "-ffreestanding", "-fno-builtin",
-             "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-DSLABPOOL_BARE",
+def arm(tool, *arguments):
+    status, text = run(["arm-none-eabi-" + tool, *arguments])
+    if status:
+        raise Failure(f"for bare metal arm-none-eabi-{tool} says:\n{text}")
+    return text
+
+
+def undefined(where, more=()):
+    """Compiles the core for bare metal, links it with the compiler's own library (64-bit division
+    and the like), and returns what it still asks its surroundings for."""
+    flags = ["-std=gnu11", "-Os", *BARE_MACHINE, "-ffreestanding", "-fno-builtin", "-Wall",
+             "-Wextra", "-Wno-unused-parameter", "-Werror", "-DSLABPOOL_BARE",
              "-DSLABPOOL_PAGE_SHIFT=9", f"-I{ROOT}/src/include", f"-I{ROOT}/src"]
     os.makedirs(where, exist_ok=True)
     objects = []
-    for path in bare_sources():
+    for path in [*bare_sources(), *more]:
         name = os.path.relpath(path, os.path.join(ROOT, "src")).replace(os.sep, "-")
-        objects.append(os.path.join(where, name[:-2] + ".o"))
-        status, text = run([prefix + "gcc", *flags, "-c", path, "-o", objects[-1]])
-        if status:
-            raise Failure(f"{relative(path)} does not compile for bare metal:\n{text}")
+        objects.append(os.path.join(where, name.lstrip(".-")[:-2] + ".o"))
+        arm("gcc", *flags, "-c", path, "-o", objects[-1])
     whole = os.path.join(where, "slabpool.o")
-    status, text = run([prefix + "ld", "-r", *objects, "-o", whole])
-    if status:
-        raise Failure(f"the core does not link for bare metal:\n{text}")
-    status, text = run([prefix + "nm", "-u", whole])
-    if status:
-        raise Failure(f"{prefix}nm failed:\n{text}")
-    return {line.split()[-1] for line in text.splitlines() if line.strip()}
+    own = arm("gcc", *BARE_MACHINE, "-print-libgcc-file-name").strip()
+    arm("ld", "-r", *objects, own, "-o", whole)
+    return {line.split()[-1] for line in arm("nm", "-u", whole).splitlines() if line.strip()}
 
 
 def bare(results, name):
     begin = time.monotonic()
     where = builddir(f"cross-{name}")
     wanted = undefined(where)
-    foreign = sorted(symbol for symbol in wanted - BARE_NEEDS
-                     if not COMPILERS_OWN.match(symbol))
-    results.check(f"{name} link", not foreign, seconds=time.monotonic() - begin,
-                  note="needs " + ", ".join(foreign or sorted(wanted & BARE_NEEDS)))
+    results.check(f"{name} link", wanted <= BARE_NEEDS, seconds=time.monotonic() - begin,
+                  note="needs " + ", ".join(sorted(wanted)))
     begin = time.monotonic()
     status, text = run([os.path.join(ROOT, "src", "examples", "bare_cortexm", "run.sh"),
                         "--build", os.path.join(where, "example")], timeout=300)
     if status:
         say(text)
     results.check(f"{name} example", status == 0, seconds=time.monotonic() - begin)
+
+
+def self_test(results):
+    """What must fail does fail."""
+    where = builddir("cross-self-test")
+    os.makedirs(where, exist_ok=True)
+    source = os.path.join(where, "hosted.c")
+    with open(source, "w") as file:
+        file.write("char *getenv(const char *);\nint hosted(void);\n"
+                   "int hosted(void) { return getenv(\"HOME\") != 0; }\n")
+    if missing("cortex-m"):
+        results.skip("self-test", "no compiler for bare metal")
+    else:
+        wanted = undefined(where, [source])
+        results.check("a call of the C library is found", wanted - BARE_NEEDS == {"getenv"},
+                      note=", ".join(sorted(wanted)))
+    inner = Results("self-test")
+    replay(inner, "i386", where, "no_such_target")
+    results.check("a missing corpus fails", inner.total("failed") == 1)
+    inner = Results("self-test")
+    known = MACHINES["i386"]
+    MACHINES["i386"] = ("no-such-compiler", None)
+    one(inner, "i386", True)
+    results.check("a machine asked for without its compiler fails", inner.total("failed") == 1)
+    inner = Results("self-test")
+    one(inner, "i386", False)
+    results.check("otherwise it is skipped", inner.total("failed") == 0 and
+                  inner.total("skipped") == 1 and inner.total("passed") == 0)
+    MACHINES["i386"] = known
 
 
 def one(results, name, asked_for):
@@ -157,6 +187,9 @@ def one(results, name, asked_for):
 def work():
     options = arguments()
     results = Results("cross")
+    if options.self_test:
+        self_test(results)
+        return results.close(options.json)
     for name in options.machine or MACHINES:
         one(results, name, bool(options.machine))
     return results.close(options.json)
