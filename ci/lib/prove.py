@@ -346,19 +346,26 @@ class Gate:
                      + re.sub(r"^", "      ", job.message(), flags=re.M))
         self.results.add(job.title(), seconds=job.seconds, note="Frama-C gave up")
 
-    def prove(self):
-        jobs = self.jobs("prove", self.machdeps)
-        if not jobs:
-            self.problem("nothing was proved: no function fits")
-            return
+    def run(self, kinds):
+        """Runs all jobs of these kinds in one queue, so that no core idles between them."""
+        jobs = []
+        for kind in kinds:
+            more = self.jobs(kind, self.machdeps if kind == "prove" else
+                             self.options.machdep or self.machdeps[:1])
+            if not more:
+                self.problem(f"{kind}: nothing was run, no function fits")
+            jobs += more
         run_jobs(jobs, self.options.jobs)
         for job in jobs:
-            key = job.file, job.machdep
             if job.status or not os.path.exists(job.out("goals.json")):
                 self.gave_up(job)
                 continue
-            self.reports[key] = report = Report(job)
-            self.judge(job, report)
+            report = Report(job)
+            if job.kind == "prove":
+                self.reports[job.file, job.machdep] = report
+                self.judge(job, report)
+            else:
+                self.judge_smoke(job, report)
 
     def judge(self, job, report):
         key = job.file, job.machdep
@@ -392,26 +399,17 @@ class Gate:
                              f"{source.SOUNDNESS})")
         self.results.add(job.title(), passed, failed, seconds=job.seconds)
 
-    def smoke(self):
-        jobs = self.jobs("smoke", self.options.machdep or self.machdeps[:1])
-        run_jobs(jobs, self.options.jobs)
-        if not jobs:
-            self.problem("no smoke test was run: no function fits")
-        for job in jobs:
-            if job.status or not os.path.exists(job.out("goals.json")):
-                self.gave_up(job)
-                continue
-            report = Report(job)
-            for name in sorted(report.failed):
-                for goal in report.failed[name]:
-                    self.problem(f"{job.file}: smoke test {goal} in {name} was proved: its "
-                                 "contract, loop invariants or assertions contradict each other, "
-                                 "or code is dead", counted=True)
-            for name in self.targets(job.file, job.machdep):
-                if not report.total.get(name):
-                    self.problem(f"{job.file}: no smoke test of {name} was run")
-            total, valid = sum(report.total.values()), sum(report.valid.values())
-            self.results.add(job.title(), valid, total - valid, seconds=job.seconds)
+    def judge_smoke(self, job, report):
+        for name in sorted(report.failed):
+            for goal in report.failed[name]:
+                self.problem(f"{job.file}: smoke test {goal} in {name} was proved: its contract, "
+                             "loop invariants or assertions contradict each other, or code is dead",
+                             counted=True)
+        for name in self.targets(job.file, job.machdep):
+            if not report.total.get(name):
+                self.problem(f"{job.file}: no smoke test of {name} was run")
+        total, valid = sum(report.total.values()), sum(report.valid.values())
+        self.results.add(job.title(), valid, total - valid, seconds=job.seconds)
 
     # Results ------------------------------------------------------------------------------------
 
@@ -556,10 +554,10 @@ def work_in(where, options):
     if gate.failed_checks and not options.check:
         say(f"sources: {gate.failed_checks} problems (listed at the end); the proofs go on")
     early = gate.failed_checks
-    if not (options.smoke or options.check) and gate.chosen_proved():
-        gate.prove()
-    if (options.smoke or options.all) and gate.chosen_proved():
-        gate.smoke()
+    kinds = [] if options.check else ["smoke"] if options.smoke else \
+        ["prove", "smoke"] if options.all else ["prove"]
+    if kinds and gate.chosen_proved():
+        gate.run(kinds)
     if not (options.smoke or options.check):
         gate.compare()
     if gate.failed_checks > early:
