@@ -91,6 +91,7 @@ done
 	-Wl,--gc-sections $objects -lgcc -o "$build/sensor.elf" || exit 2
 "${cross}size" "$build/sensor.elf"
 
+unset MESON_EXE_WRAPPER
 # Semihosting text comes out on stderr.
 "$src/test/support/check_output.py" --stderr "$src/examples/bare/sensor.c" \
 	timeout "$limit" "$qemu" -machine mps2-an385 -cpu cortex-m3 -nographic -monitor none \
