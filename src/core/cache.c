@@ -265,7 +265,7 @@ void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const c
 		cache_free(cache, objects[k], call);
 }
 
-size_t cache_reap(struct kmem_cache *cache)
+void cache_reap(struct kmem_cache *cache)
 {
 	if (cache->life != CACHE_META) {
 		thread_flush_own(cache);
@@ -274,7 +274,7 @@ size_t cache_reap(struct kmem_cache *cache)
 		slabpool_store_u32(&cache->epoch, cache->epoch + 1);
 		sync_unlock(cache->pool, &cache->lock);
 	}
-	return depot_trim_all(cache);
+	depot_trim_all(cache);
 }
 
 void *meta_alloc(struct slabpool *pool, unsigned int which)

@@ -97,15 +97,15 @@ void depot_flush(struct kmem_cache *cache);
 struct magazine_store *depot_store_new(struct kmem_cache *cache);
 void depot_store_free(struct kmem_cache *cache, struct magazine_store *store);
 /* Gives empty slabs back while they are more than keep_bytes or older than max_age seconds.
- * Takes the lock itself. @return bytes given back. */
-size_t depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
+ * Takes the lock itself. */
+void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
 /* What the options say about retention, after a slab became empty. */
 void depot_trim_default(struct kmem_cache *cache);
 /* Makes one slab and files it; takes the lock itself. False without memory. */
 bool depot_grow(struct kmem_cache *cache);
 /* Gives all empty slabs back that may go now (not those that wait for a grace period that nobody
- * can tell). @return bytes. */
-size_t depot_trim_all(struct kmem_cache *cache);
+ * can tell). */
+void depot_trim_all(struct kmem_cache *cache);
 struct thread_slot;
 /* Fills the loaded magazine of a slot whose two are empty; false without memory. */
 bool depot_refill(struct kmem_cache *cache, struct thread_slot *slot);
@@ -130,8 +130,8 @@ bool cache_free(struct kmem_cache *cache, void *object, const char *call);
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call);
 /* Frees n objects; NULL entries are skipped. */
 void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const char *call);
-/* The magazines of the calling thread, the depot and all empty slabs go back. @return bytes. */
-size_t cache_reap(struct kmem_cache *cache);
+/* The magazines of the calling thread, the depot and all empty slabs go back. */
+void cache_reap(struct kmem_cache *cache);
 
 /* --- registry.c --- */
 void slabpool_cache_destroy(struct kmem_cache *cache);

@@ -364,10 +364,9 @@ static uint32_t detach_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t
 	return chain;
 }
 
-size_t depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
+void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
 {
 	uint32_t chain = detach_due(cache, keep_bytes, max_age), next;
-	size_t bytes = 0;
 
 	if (chain != SLAB_NO_SLAB && (cache->flags & SLAB_TYPESAFE_BY_RCU) &&
 	    cache->pool->options.rcu_synchronize)
@@ -375,16 +374,14 @@ size_t depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
 	for (; chain != SLAB_NO_SLAB; chain = next) {
 		next = cache->arena->slab[chain].next;
 		slab_release(cache, chain);
-		bytes += slab_run_bytes(cache);
 	}
-	return bytes;
 }
 
-size_t depot_trim_all(struct kmem_cache *cache)
+void depot_trim_all(struct kmem_cache *cache)
 {
 	if ((cache->flags & SLAB_TYPESAFE_BY_RCU) && !cache->pool->options.rcu_synchronize)
-		return 0;
-	return depot_trim(cache, 0, 0);
+		return;
+	depot_trim(cache, 0, 0);
 }
 
 void depot_trim_default(struct kmem_cache *cache)

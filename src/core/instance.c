@@ -227,17 +227,45 @@ void slabpool_destroy(struct slabpool *pool)
 	release_all(pool);
 }
 
+/* Bytes of all slabs that this cache ever gave back. */
+static uint64_t released_bytes(struct kmem_cache *cache)
+{
+	uint64_t releases;
+
+	sync_lock(cache->pool, &cache->lock);
+	releases = cache->releases;
+	sync_unlock(cache->pool, &cache->lock);
+	return releases * (SLABPOOL_PAGE_SIZE << cache->geometry.order);
+}
+
+static uint64_t released_bytes_of_all(struct slabpool *pool)
+{
+	struct kmem_cache *cache;
+	uint64_t bytes = 0;
+	uint32_t k;
+
+	for (cache = pool->first; cache; cache = cache->next)
+		bytes += released_bytes(cache);
+	for (k = 0; k < META_COUNT; k++)
+		bytes += released_bytes(&pool->meta[k]);
+	return bytes;
+}
+
+/* Counted by what the slabs' release counters say: a flush may trim on its own. */
 size_t slabpool_reap(struct slabpool *pool)
 {
 	struct kmem_cache *cache;
-	size_t bytes = 0;
+	uint64_t before;
+	size_t bytes;
 	uint32_t k;
 
 	sync_lock(pool, &pool->lock);
+	before = released_bytes_of_all(pool);
 	for (cache = pool->first; cache; cache = cache->next)
-		bytes += cache_reap(cache);
+		cache_reap(cache);
 	for (k = 0; k < META_COUNT; k++)
-		bytes += cache_reap(&pool->meta[k]);
+		cache_reap(&pool->meta[k]);
+	bytes = (size_t)(released_bytes_of_all(pool) - before);
 	sync_unlock(pool, &pool->lock);
 	for (k = 0; k < INSTANCE_ARENAS; k++)
 		if (slabpool_acquire_u8(&pool->arena_made[k]))
