@@ -12,11 +12,10 @@ static inline struct slabpool *instance(void)
 }
 
 /* Without a cache there is no instance but the default one to report on. */
-static SLABPOOL_COLD void report_no_cache(const char *call, const void *object)
+static SLABPOOL_COLD void report_no_cache(const char *call)
 {
 	struct slabpool_report report = {
-		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = call, .pointer = object,
-		.text = "the cache is NULL", .crime = true,
+		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = call, .crime = true,
 	};
 	struct slabpool *pool = instance();
 
@@ -74,7 +73,7 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 int kmem_cache_shrink(struct kmem_cache *cache)
 {
 	if (!cache) {
-		report_no_cache("kmem_cache_shrink", NULL);
+		report_no_cache("kmem_cache_shrink");
 		return 0;
 	}
 	return slabpool_cache_shrink(cache);
@@ -93,7 +92,7 @@ const char *kmem_cache_name(struct kmem_cache *cache)
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	if (SLABPOOL_UNLIKELY(!cache)) {
-		report_no_cache("kmem_cache_alloc", NULL);
+		report_no_cache("kmem_cache_alloc");
 		return NULL;
 	}
 	return cache_alloc(cache, gfp);
@@ -117,7 +116,7 @@ void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 void kmem_cache_free(struct kmem_cache *cache, void *object)
 {
 	if (SLABPOOL_UNLIKELY(!cache))
-		report_no_cache("kmem_cache_free", object);
+		report_no_cache("kmem_cache_free");
 	else
 		cache_free(cache, object, "kmem_cache_free");
 }

@@ -110,11 +110,10 @@ static void event_alloc(struct kmem_cache *cache, gfp_t gfp, const void *object)
 		instance_event(cache->pool, &event);
 }
 
-static void report_dead(struct kmem_cache *cache, const char *call, const void *object)
+static void report_dead(struct kmem_cache *cache, const char *call)
 {
 	struct slabpool_report report = {
-		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = call, .pointer = object,
-		.text = "the cache was destroyed", .crime = true,
+		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = call, .pointer = cache, .crime = true,
 	};
 
 	check_report(cache->pool, &report);
@@ -125,7 +124,7 @@ void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 	void *object;
 
 	if (cache->life == CACHE_DEAD) {
-		report_dead(cache, "kmem_cache_alloc", NULL);
+		report_dead(cache, "kmem_cache_alloc");
 		return NULL;
 	}
 	object = take_object(cache);
@@ -230,7 +229,7 @@ bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
 	if (object == NULL)
 		return true;
 	if (cache->life == CACHE_DEAD) {
-		report_dead(cache, call, object);
+		report_dead(cache, call);
 		return false;
 	}
 	if (!claim(cache, object)) {

@@ -457,7 +457,7 @@ static bool refuse_destroy(struct kmem_cache *cache)
 {
 	struct slabpool_report report = {
 		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = "kmem_cache_destroy",
-		.cache = cache->name, .text = "the cache was destroyed already", .crime = true,
+		.pointer = cache, .crime = true,
 	};
 
 	if (cache->life == CACHE_LIVE)
@@ -518,7 +518,7 @@ int slabpool_cache_shrink(struct kmem_cache *cache)
 	if (cache->life == CACHE_DEAD) {
 		struct slabpool_report report = {
 			.kind = SLABPOOL_REPORT_BAD_CACHE, .call = "kmem_cache_shrink",
-			.text = "the cache was destroyed", .crime = true,
+			.pointer = cache, .crime = true,
 		};
 
 		check_report(cache->pool, &report);
