@@ -255,14 +255,23 @@ def pick_targets(wanted):
 
 def trace():
     """Path of slabpool-trace, built if need be."""
-    where = configure("tools", TOOL_OPTIONS)
-    compile(where)
-    return os.path.join(where, "src", "tools", "slabpool-trace")
+    where = sanitized("plain")
+    status, text = run(["meson", "introspect", "--targets", where])
+    found = [target for target in (json.loads(text) if status == 0 else [])
+             if target["name"] == "slabpool-trace"]
+    if not found:
+        raise Failure("slabpool-trace is not built (meson option tools)")
+    path = found[0]["filename"][0]
+    compile(where, [os.path.relpath(path, where)])
+    return path
 
 
 def words(target, path):
     """The operations of an input, one a line."""
-    status, text = run([trace(), "--target", target, path])
+    try:
+        status, text = run([trace(), "--target", target, path])
+    except Failure as error:
+        status, text = "?", str(error)
     if status:
         return f"  (slabpool-trace: status {status}: {text.strip()})"
     return "".join(f"  {line}\n" for line in text.splitlines()).rstrip("\n")

@@ -32,7 +32,7 @@ def measure(names, html):
     """{file of src/core: {"lines": (covered, all), "branches": (covered, all)}}"""
     where = build("coverage", ["--buildtype=debug", "-Doptimization=1", "-Dc_args="
                                "-fprofile-instr-generate -fcoverage-mapping",
-                               "-Dc_link_args=-fprofile-instr-generate"], CLANG)
+                               "-Dc_link_args=-fprofile-instr-generate"], CLANG, ["fuzzers"])
     raw = os.path.join(where, "raw")
     shutil.rmtree(raw, ignore_errors=True)
     os.makedirs(raw)

@@ -45,7 +45,7 @@ def fuzzers():
     """Builds the libFuzzer targets and returns their directory."""
     options = ["--buildtype=debugoptimized", "-Dfuzzing_engine=libfuzzer", "-Db_lundef=false",
                "-Db_sanitize=address,undefined"]
-    return os.path.join(build("fuzz", options, CLANG), "fuzz")
+    return os.path.join(build("fuzz", options, CLANG, ["fuzzers"]), "fuzz")
 
 
 class Fuzzer:

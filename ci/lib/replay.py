@@ -94,7 +94,7 @@ def work():
     for kind in options.sanitizer or ("asan", "tsan"):
         say(f"building for {KINDS[kind]} ...")
         where = sanitized(kind, options.compiler)
-        compile(where)
+        compile(where, ["fuzzers"])
         for target, inputs in by_target.items():
             want = len(inputs)
             if options.files:
