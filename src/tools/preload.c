@@ -42,6 +42,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Not every C library declares it. */
+void *pvalloc(size_t size);
+
 /* What libc's malloc promises beyond any size; smaller objects need less. */
 #define MALLOC_ALIGN 16u
 #define EARLY_BYTES 65536u
