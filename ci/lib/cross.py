@@ -85,8 +85,10 @@ def hosted(results, name):
     emulated = MACHINES[name][1] is not None
     chosen = [part for suite in (EMULATED_SUITES if emulated else SUITES)
               for part in ("--suite", suite)]
-    # An emulator needs up to fifty times as long.
-    meson_test(results, name, where, [*chosen, "--timeout-multiplier", "10" if emulated else "2"])
+    # An emulator needs up to fifty times as long, above all to reserve address space.
+    env = {"TEST_EMULATED": "1", "SLABPOOL_OPTIONS": "arena_mib=64"} if emulated else {}
+    meson_test(results, name, where, [*chosen, "--timeout-multiplier", "10" if emulated else "2"],
+               env)
     if results.steps[-1]["failed"]:
         say(tail(os.path.join(where, "test.log"), 60))
     for target in targets():

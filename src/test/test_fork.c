@@ -12,6 +12,8 @@
 
 static struct kmem_cache *cache;
 static int stop;
+/* qemu-user 7 dies when the child of a process with threads makes one. */
+static bool emulated;
 static pthread_barrier_t barrier;
 
 static void use(unsigned int n)
@@ -60,9 +62,11 @@ static void child_of_busy_parent(void *unused)
 	own = kmem_cache_create("child", 40, 0, 0, NULL);
 	if (!own || !kmem_cache_alloc(own, GFP_KERNEL))
 		_exit(11);
-	if (pthread_create(&thread, NULL, use_beside, NULL) != 0)
-		_exit(12);
-	pthread_join(thread, NULL);
+	if (!emulated) {
+		if (pthread_create(&thread, NULL, use_beside, NULL) != 0)
+			_exit(12);
+		pthread_join(thread, NULL);
+	}
 	if (!slabpool_is_valid(slabpool_default()))
 		_exit(13);
 }
@@ -89,6 +93,8 @@ static void test_busy(void)
 	for (i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	is_uint(failed, 0, "%d children of a busy parent allocate and free", FORKS);
+	if (emulated)
+		skip("an emulator that cannot make threads in these children");
 	ok(slabpool_is_valid(slabpool_default()), "the parent is valid");
 }
 
@@ -208,6 +214,7 @@ int main(void)
 {
 	struct tap_child child;
 
+	emulated = getenv("TEST_EMULATED") != NULL;
 	tap_fork(child_before_first_use, NULL, &child);
 	is_int(child.exit_status, 0, "fork before first use");
 	cache = kmem_cache_create("fork", 64, 0, 0, NULL);
