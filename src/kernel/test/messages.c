@@ -12,8 +12,8 @@
  *	-1 255 -1 65535
  *	9223372036854775807 18446744073709551615 12345
  *	text|  text|text  |te|(null)|c|%
- *	px 0000000000001234 plain 0000000000001234 K 0000000000001234
- *	symbol 0000000000001234 end
+ *	px {zeros}1234 plain {zeros}1234 K {zeros}1234
+ *	symbol {zeros}1234 end
  *	errors -ENOMEM -EINVAL -4000
  *	nested: outer 1 inner 2 done
  *	bytes 01 02 ab ff, 01:02:ab, 0102, mac 01:02:ab:ff:00:10
