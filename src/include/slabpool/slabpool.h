@@ -203,11 +203,12 @@ struct slabpool_memory_info {
 	size_t slabs;      /**< in slabs of all caches, the allocator's own not counted */
 	size_t metadata;   /**< in slabs of the allocator's own caches: descriptors, magazines */
 	size_t runs;       /**< in page runs: large kmalloc, alloc_pages, vmalloc */
-	size_t idle;       /**< free pages whose memory was not given back */
+	size_t idle;       /**< free pages whose memory may still be held: an upper bound */
 	size_t reclaimable;/**< in slabs of SLAB_RECLAIM_ACCOUNT caches */
 };
 SLABPOOL_API void slabpool_memory_info(struct slabpool *pool, struct slabpool_memory_info *info);
-/** Gives back all that is free: depots, empty slabs, idle pages. @return bytes given back. */
+/** Gives back all that is free: depots, empty slabs, idle pages. @return bytes given back, idle
+ * pages counted as slabpool_memory_info() does. */
 SLABPOOL_API size_t slabpool_reap(struct slabpool *pool);
 /** The calling thread's magazines go back to the depots and slabs. */
 SLABPOOL_API void slabpool_thread_flush(struct slabpool *pool);
