@@ -70,6 +70,7 @@ gfp_t reserve_gfp_first(gfp_t gfp)
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
+    ensures exact: \result <==> ready_made(m);
 */
 static bool element_is_ready_made(const struct mempool *m)
 {

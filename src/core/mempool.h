@@ -103,7 +103,8 @@ void *mempool_user_alloc(gfp_t gfp, void *pool_data);
 void mempool_user_free(void *element, void *pool_data);
 
 /* One element for a kmalloc, kvmalloc or page pool, from the pool's own instance; NULL: none. */
-/*@ requires ledger: ledger_wide;
+/*@ requires pool: \valid_read(m) && ready_made(m);
+    requires ledger: ledger_wide;
     terminates always: \true;
     exits never: \false;
     assigns backend_out;
@@ -111,7 +112,8 @@ void mempool_user_free(void *element, void *pool_data);
     ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
 */
 void *backend_alloc(struct mempool *m, gfp_t gfp);
-/*@ requires ledger: ledger_wide;
+/*@ requires pool: \valid_read(m) && ready_made(m);
+    requires ledger: ledger_wide;
     requires element: element != \null;
     terminates always: \true;
     exits never: \false;
@@ -165,15 +167,24 @@ void reserve_unlock(struct mempool *m);
  * --- back for the last time.
  */
 
-/* The gfp of the first attempt, which must not block, and of all others. */
+/* The gfp of the first attempt, which must not block, and of all others. Neither zeroes, ends the
+ * program or prints a message. */
 /*@ terminates always: \true;
     exits never: \false;
     assigns \nothing;
+    ensures never_blocks: (\result & ___GFP_DIRECT_RECLAIM) == 0;
+    ensures quiet: (\result & ___GFP_NOWARN) != 0;
+    ensures no_zero: (\result & ___GFP_ZERO) == 0;
+    ensures no_end: (\result & ___GFP_NOFAIL) == 0;
 */
 gfp_t reserve_gfp_first(gfp_t gfp);
 /*@ terminates always: \true;
     exits never: \false;
     assigns \nothing;
+    ensures may_block: (\result & ___GFP_DIRECT_RECLAIM) == (gfp & ___GFP_DIRECT_RECLAIM);
+    ensures quiet: (\result & ___GFP_NOWARN) != 0;
+    ensures no_zero: (\result & ___GFP_ZERO) == 0;
+    ensures no_end: (\result & ___GFP_NOFAIL) == 0;
 */
 gfp_t reserve_gfp_again(gfp_t gfp);
 

@@ -562,27 +562,6 @@ static void test_free_bulk(void)
 	end_pool(pool, "free_bulk");
 }
 
-static void test_is_valid(void)
-{
-	mempool_t *pool = new_pool(2);
-	void *element = pool->elements[1];
-
-	ok(reserve_is_valid(pool), "a pool is valid");
-	pool->curr_nr = 3;
-	ok(!reserve_is_valid(pool), "not with more elements than it can hold");
-	pool->curr_nr = -1;
-	ok(!reserve_is_valid(pool), "not with a negative number");
-	pool->curr_nr = 2;
-	pool->min_nr = -1;
-	ok(!reserve_is_valid(pool), "not with a negative size");
-	pool->min_nr = 2;
-	pool->elements[1] = NULL;
-	ok(!reserve_is_valid(pool), "not with a NULL element");
-	pool->elements[1] = element;
-	ok(reserve_is_valid(pool), "as before again");
-	end_pool(pool, "is_valid");
-}
-
 int main(void)
 {
 	struct slabpool_platform platform;
@@ -608,7 +587,6 @@ int main(void)
 	test_alloc_bulk();
 	test_bulk_waiting();
 	test_free_bulk();
-	test_is_valid();
 	ok(slabpool_is_valid(instance), "the instance is sound");
 	slabpool_destroy(instance);
 	is_uint(tp.reserved, 0, "all memory was given back");

@@ -56,6 +56,28 @@ static void test_ready_made(struct slabpool *pool, const char *where)
 	ok(slabpool_is_valid(pool), "the instance is sound");
 }
 
+static void test_is_valid(struct slabpool *instance)
+{
+	mempool_t *pool = slabpool_mempool_create(instance, 2, mempool_kmalloc, mempool_kfree,
+						  (void *)(uintptr_t)40);
+	void *element = pool->elements[1];
+
+	ok(reserve_is_valid(pool), "a pool is valid");
+	pool->curr_nr = 3;
+	ok(!reserve_is_valid(pool), "not with more elements than it can hold");
+	pool->curr_nr = -1;
+	ok(!reserve_is_valid(pool), "not with a negative number");
+	pool->curr_nr = 2;
+	pool->min_nr = -1;
+	ok(!reserve_is_valid(pool), "not with a negative size");
+	pool->min_nr = 2;
+	pool->elements[1] = NULL;
+	ok(!reserve_is_valid(pool), "not with a NULL element");
+	pool->elements[1] = element;
+	ok(reserve_is_valid(pool), "as before again");
+	mempool_destroy(pool);
+}
+
 /* The elements of a pool over kmalloc come from the pool's own instance. */
 static void test_own_instance(struct slabpool *instance)
 {
@@ -310,6 +332,7 @@ int main(void)
 	test_ready_made(slabpool_default(), "on the default instance");
 	test_ready_made(own, "on an instance of its own");
 	test_own_instance(own);
+	test_is_valid(own);
 	test_linux_names();
 	test_events(own);
 	test_woken(own);
