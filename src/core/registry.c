@@ -513,7 +513,7 @@ void slabpool_cache_destroy(struct kmem_cache *cache)
 int slabpool_cache_shrink(struct kmem_cache *cache)
 {
 	struct slabpool_event event = { .kind = SLABPOOL_EVENT_CACHE_SHRINK, .owner = cache };
-	uint32_t slabs;
+	uint32_t slabs, k;
 
 	if (cache->life == CACHE_DEAD) {
 		struct slabpool_report report = {
@@ -525,6 +525,9 @@ int slabpool_cache_shrink(struct kmem_cache *cache)
 		return 0;
 	}
 	cache_reap(cache);
+	/* The magazines that went with the objects. */
+	for (k = 0; k < META_COUNT; k++)
+		cache_reap(&cache->pool->meta[k]);
 	instance_event(cache->pool, &event);
 	sync_lock(cache->pool, &cache->lock);
 	slabs = cache->slabs;
