@@ -82,7 +82,7 @@ for file in "$src"/core/*.c "$src"/api/*.c "$src"/platform/bare.c "$src"/platfor
 	"$src"/examples/bare/sensor.c "$here"/main.c "$here"/string.c; do
 	object=$build/$(basename "$(dirname "$file")")-$(basename "$file" .c).o
 	# shellcheck disable=SC2086
-	"${cross}gcc" $flags -isystem "$here/include" -I"$src/include" -I"$src" -c "$file" -o "$object" || exit 2
+	"${cross}gcc" $flags -I"$src/include" -I"$src" -c "$file" -o "$object" || exit 2
 	objects="$objects $object"
 done
 # libgcc is the compiler's own arithmetic (64-bit division), no libc.

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* All of libc that slabpool needs; a compiler may turn the loops into calls of themselves, which
  * -fno-builtin prevents. */
-#include <string.h>
+#include <stddef.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
+void *memset(void *to, int byte, size_t bytes);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
 {

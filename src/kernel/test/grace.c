@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include <semaphore.h>
+#include <slabpool/slabpool.h>
 #include <unistd.h>
 
 #include "test/support/tap.h"
@@ -62,6 +63,42 @@ static void test_reader_holds_up(void)
 	is_int(atomic_read(&called), 1, "the callback has run when rcu_barrier() returns");
 }
 
+/* The pages of a type-safe cache are given back only when no reader can look at them any more. */
+static void *shrinker(void *cache)
+{
+	kmem_cache_shrink(cache);
+	atomic_inc(&synchronized);
+	return NULL;
+}
+
+static void test_pages_wait(void)
+{
+	struct kmem_cache *cache = kmem_cache_create("typesafe", 256, 0, SLAB_TYPESAFE_BY_RCU,
+						     NULL);
+	unsigned char *object = kmem_cache_alloc(cache, GFP_KERNEL);
+	struct slabpool_cache_info info;
+	pthread_t threads[2];
+
+	atomic_set(&synchronized, 0);
+	memset(object, 0x77, 256);
+	pthread_create(&threads[0], NULL, reader, NULL);
+	while (sem_wait(&inside))
+		;
+	kmem_cache_free(cache, object);
+	ok(object[0] == 0x77 && object[255] == 0x77, "a freed type-safe object keeps its content");
+	slabpool_thread_flush(slabpool_default());
+	pthread_create(&threads[1], NULL, shrinker, cache);
+	usleep(PATIENCE_US);
+	is_int(atomic_read(&synchronized), 0, "kmem_cache_shrink() waits for a reader");
+	ok(object[0] == 0x77 && object[255] == 0x77, "and the page is still there");
+	sem_post(&leave);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	slabpool_cache_info(cache, &info);
+	is_int((int)info.slabs, 0, "the page is given back when the reader has left");
+	kmem_cache_destroy(cache);
+}
+
 static void test_state(void)
 {
 	ok(!rcu_read_lock_held(), "outside");
@@ -109,5 +146,6 @@ int main(void)
 	test_state();
 	test_reader_holds_up();
 	test_kfree_rcu();
+	test_pages_wait();
 	return tap_done();
 }
