@@ -89,7 +89,8 @@ static bool geometry_choose(struct slabpool *pool, struct kmem_cache *cache, uin
 		.hwcache_align = (cache->flags & SLAB_HWCACHE_ALIGN) != 0,
 		.granule = options->granule, .page_shift = SLABPOOL_PAGE_SHIFT,
 		.min_order = life == CACHE_META ? 0 : options->min_order,
-		.max_order = options->max_order, .min_objects = options->min_objects,
+		.max_order = options->max_order,
+		.min_objects = life == CACHE_META ? 1 : options->min_objects,
 	};
 
 	if (request.max_order < request.min_order)
