@@ -225,10 +225,21 @@ class Gate:
                 self.check_trust(path, machdep, unit)
         self.check_bodiless()
         if self.whole():
-            for name in self.soundness.trusted:
-                if name not in self.used_trust:
-                    self.problem(f"{source.SOUNDNESS}: no proof relies on the trusted contract "
-                                 f"'{name}' any more: take the row out")
+            self.check_stale()
+
+    def check_stale(self):
+        """Rows of SOUNDNESS.md that speak of nothing any more."""
+        functions = {name: f for unit in self.units.values() for name, f in unit.functions.items()}
+        stale = [("trusted contract", name) for name in self.soundness.trusted
+                 if name not in self.used_trust]
+        stale += [("contract without a promise", name) for name in sorted(self.soundness.silent)
+                  if name not in functions or not functions[name].silent()]
+        recursive = {name for unit in self.units.values() for name in unit.recursive}
+        stale += [("recursive definition", name) for name in sorted(self.soundness.recursive)
+                  if name not in recursive]
+        for what, name in stale:
+            self.problem(f"{source.SOUNDNESS}: there is no {what} '{name}' in the proofs any more: "
+                         "take the row out")
 
     def check_trust(self, path, machdep, unit):
         """What the proof of a file leans on without proving it here."""
