@@ -36,13 +36,3 @@ unsigned char *lookup_address(const struct arena *arena, uint32_t slab, uint32_t
 
 	return arena->base + (s->page * PAGE_BYTES + slab_object_offset(s, index));
 }
-
-uint32_t lookup_arena(struct arena *const *arenas, uint32_t count, const void *p)
-{
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		if (lookup_offset(arenas[i], p) != LOOKUP_NOT_IN)
-			break;
-	return i;
-}

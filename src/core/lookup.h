@@ -16,7 +16,5 @@ uint32_t lookup_slab(const struct arena *arena, size_t offset);
 uint32_t lookup_object(const struct arena *arena, uint32_t slab, size_t offset);
 /* Address of object index of a slab. */
 unsigned char *lookup_address(const struct arena *arena, uint32_t slab, uint32_t index);
-/* The arena among count that holds p: its position, or count. */
-uint32_t lookup_arena(struct arena *const *arenas, uint32_t count, const void *p);
 
 #endif
