@@ -20,8 +20,8 @@
  * To make the failure real the example builds an instance of slabpool of its own over a buffer of
  * MEMORY bytes: when that is used up there is no more, as in a container with a limit.
  *
- * Shows: an instance over a buffer, a cache with a struct's alignment, a mempool over it, GFP_NOWAIT
- * against GFP_KERNEL, reading curr_nr, and that all comes back.
+ * Shows: an instance over a buffer, a cache with a struct's alignment, a mempool over it,
+ * GFP_NOWAIT against GFP_KERNEL, reading curr_nr, and that all comes back.
  *
  * Output:
  *	quiet: {int} connections fit into 512 KiB, none refused, reserve 32 of 32

@@ -3,8 +3,8 @@
  * A sensor node without an operating system: 64 KiB of memory, no threads, no libc.
  *
  * Three kinds of memory, each with the call that fits it:
- *	samples   many, small, of one size, from one cache; when memory is full the newest is dropped
- *	alarms    must never be lost: a mempool with a reserve of ALARMS, which samples cannot eat up
+ *	samples   many, small, of one size, from one cache; dropped if there is no memory
+ *	alarms    must not be lost: a mempool with a reserve that samples cannot use up
  *	packets   of any size, made of a few samples, sent and freed: kmalloc
  *
  * The main loop measures until memory is full, raises alarms in that very moment, then drains its
@@ -170,7 +170,8 @@ static bool fill(struct node *node, uint32_t *measured)
 	bool dropped, refused;
 
 	/* One packet's worth is kept back, or nothing could be sent any more. */
-	void *kept = slabpool_kmalloc(node->memory, SAMPLES_A_PACKET * sizeof(uint32_t), GFP_ATOMIC);
+	void *kept = slabpool_kmalloc(node->memory, SAMPLES_A_PACKET * sizeof(uint32_t),
+				      GFP_ATOMIC);
 
 	while (measure(node))
 		++*measured;

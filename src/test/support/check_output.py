@@ -5,10 +5,10 @@
 usage: check_output.py [--status N] [--stderr] SOURCE PROGRAM [ARGUMENT...]
 
 SOURCE holds the expected lines in a comment: those behind a line " * Output with ARGUMENTS:" with
-just these arguments, or else " * Output:", each as " *<tab>line", up to the first line
-of another form. In them {hex} stands for hexadecimal digits, {zeros} for leading zeros, {int} for a
-number, {any} for anything; all else is literal. stdout counts, and stderr as well with --stderr. In a cross build
-meson says by MESON_EXE_WRAPPER how to run the program.
+just these arguments, or else " * Output:", each as " *<tab>line", up to the first line of another
+form. In them {hex} stands for hexadecimal digits, {zeros} for leading zeros, {int} for a number,
+{any} for anything; all else is literal. stdout counts, and stderr as well with --stderr. In a cross
+build meson says by MESON_EXE_WRAPPER how to run the program.
 
   --status N   the exit status that the program must have, default 0; "abort" for SIGABRT
   --self-test  check that a wrong line, a missing line and a wrong status are found
@@ -64,8 +64,8 @@ def run(source, command, status, with_stderr):
         return 2
     wrapper = shlex.split(os.environ.get('MESON_EXE_WRAPPER', ''))
     try:
-        done = subprocess.run(wrapper + command, stdout=subprocess.PIPE, text=True, errors='replace',
-                              stderr=subprocess.STDOUT if with_stderr else None)
+        done = subprocess.run(wrapper + command, stdout=subprocess.PIPE, text=True,
+                              errors='replace', stderr=subprocess.STDOUT if with_stderr else None)
     except OSError as error:
         print('%s: cannot run it: %s; build it first' % (command[0], error.strerror))
         return 2
