@@ -78,67 +78,258 @@ struct kmem_cache {
 	uint64_t refills, flushes, exchanges, grows, releases, failures;
 };
 
+#include "../../proofs/logic/Cache.acsl"
+
 /* --- shelf.c: which slab is in which list; the cache's lock is held --- */
+/*@ requires memory: \valid(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[0 .. 5], cache->empty_last, cache->quarter;
+    ensures none: cache->empty_last == 0xffffffff;
+*/
 void shelf_init(struct kmem_cache *cache);
 /* Puts the slab where its free_count says, from wherever it was. */
+/*@ requires cache: cache_ready(cache);
+    requires slab: slab < cache->arena->slab_count;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[0 .. 5], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, cache->arena->slab[0 .. cache->arena->slab_count - 1];
+    ensures filed: list_name(cache->arena->slab[slab].list);
+*/
 void shelf_file(struct kmem_cache *cache, uint32_t slab);
+/*@ requires cache: cache_ready(cache);
+    requires slab: slab < cache->arena->slab_count;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[0 .. 5], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, cache->arena->slab[0 .. cache->arena->slab_count - 1];
+    ensures out: !list_name(cache->arena->slab[slab].list);
+*/
 void shelf_remove(struct kmem_cache *cache, uint32_t slab);
 /* The slab to take from: fullest partial one, else an empty one, else SLAB_NO_SLAB. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures slab: \result == 0xffffffff || \result < cache->arena->slab_count;
+*/
 uint32_t shelf_pick(const struct kmem_cache *cache);
 
 /* --- depot.c: between magazines and slabs --- */
 /* Takes up to n objects out of slabs, ascending; lock held. Their state bytes stay 0. */
+/*@ requires cache: cache_ready(cache);
+    requires room: \valid(objects + (0 .. n - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns objects[0 .. n - 1], *cache, *cache->arena;
+    ensures bounded: \result <= n;
+    ensures fewer: cache->free_objects == \old(cache->free_objects) - \result;
+*/
 uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n);
 /* Gives n objects back to their slabs; lock held. True if a slab became empty. */
+/*@ requires cache: cache_ready(cache);
+    requires objects: \valid_read(objects + (0 .. n - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena;
+*/
 bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n);
 /* Empties the depot into the slabs; takes the lock itself. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void depot_flush(struct kmem_cache *cache);
 /* A store for the cache's limit, or NULL. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache->pool;
+*/
 struct magazine_store *depot_store_new(struct kmem_cache *cache);
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache->pool;
+*/
 void depot_store_free(struct kmem_cache *cache, struct magazine_store *store);
 /* Gives empty slabs back while they are more than keep_bytes or older than max_age seconds.
  * Takes the lock itself. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
 /* What the options say about retention, after a slab became empty. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void depot_trim_default(struct kmem_cache *cache);
 /* Makes one slab and files it; takes the lock itself. False without memory. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 bool depot_grow(struct kmem_cache *cache);
 /* Gives all empty slabs back that may go now (not those that wait for a grace period that nobody
  * can tell). */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void depot_trim_all(struct kmem_cache *cache);
 struct thread_slot;
 /* Fills the loaded magazine of a slot whose two are empty; false without memory. */
+/*@ requires cache: cache_ready(cache);
+    requires slot: slot != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 bool depot_refill(struct kmem_cache *cache, struct thread_slot *slot);
 /* Empties the spare magazine of a slot whose two are full. */
+/*@ requires cache: cache_ready(cache);
+    requires slot: slot != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void depot_accept(struct kmem_cache *cache, struct thread_slot *slot);
 /* One object without a magazine; NULL without memory. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void *depot_alloc_one(struct kmem_cache *cache);
+/*@ requires cache: cache_ready(cache);
+    requires object: object != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void depot_free_one(struct kmem_cache *cache, void *object);
 
 /* --- cache.c --- */
 /* Sets up a descriptor over zeroed memory. 0 or a negative errno. */
+/*@ requires memory: \valid(pool) && \valid(cache);
+    requires size: 0 < size <= 0x400000;
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool, *cache;
+    ensures status: \result <= 0;
+    ensures ready: \result == 0 ==> cache_ready(cache) && cache->slabs == 0 && cache->size == size;
+*/
 int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *name, uint32_t size,
 		const struct kmem_cache_args *args, slab_flags_t flags, enum cache_life life);
 /* Releases what cache_setup made; the cache holds no slabs. */
+/*@ requires cache: cache_ready(cache);
+    requires none: cache->slabs == 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+*/
 void cache_teardown(struct kmem_cache *cache);
+/*@ requires memory: \valid_read(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> cache->ctor != \null;
+*/
 bool cache_has_ctor(const struct kmem_cache *cache);
 /* Allocates. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void *cache_alloc(struct kmem_cache *cache, gfp_t gfp);
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp);
 /* Frees a checked pointer; false, after a report in the name of call, for a crime. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 bool cache_free(struct kmem_cache *cache, void *object, const char *call);
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures nothing: object == \null ==> \result;
+*/
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call);
 /* Frees n objects; NULL entries are skipped. */
+/*@ requires cache: cache_ready(cache);
+    requires objects: \valid_read(objects + (0 .. n - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+*/
 void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const char *call);
 /* The magazines of the calling thread, the depot and all empty slabs go back. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
 void cache_reap(struct kmem_cache *cache);
 
 /* --- registry.c --- */
+/*@ requires cache: cache == \null || \valid(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+*/
 void slabpool_cache_destroy(struct kmem_cache *cache);
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures answer: \result == 0 || \result == 1;
+*/
 int slabpool_cache_shrink(struct kmem_cache *cache);
 
 /* The allocator's own objects: no magazine, no state byte, no check. */
+/*@ requires pool: \valid(pool);
+    requires which: which < 8;
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
 void *meta_alloc(struct slabpool *pool, unsigned int which);
+/*@ requires pool: \valid(pool);
+    requires which: which < 8;
+    requires object: object != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
 void meta_free(struct slabpool *pool, unsigned int which, void *object);
 
 #endif

@@ -6,14 +6,31 @@
 #include "core/cache.h"
 
 /* Shows a report; after a caller's crime does what the options say. */
+/*@ requires pool: \valid(pool) && \valid_read(report);
+    terminates always: \true;
+    assigns *pool;
+*/
 void check_report(struct slabpool *pool, const struct slabpool_report *report);
 /* Reports an object that cache must not take (or kfree: cache NULL), and says why. */
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    assigns *pool;
+*/
 SLABPOOL_COLD void check_bad_free(struct slabpool *pool, const char *call, struct kmem_cache *cache,
 				  const void *object);
 /* Reports an argument that create refuses; always NULL. */
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
 SLABPOOL_COLD void check_bad_argument(struct slabpool *pool, const char *call, const char *name,
 				      const char *text, size_t size);
 /* Reports an allocation that failed, unless gfp says not to; __GFP_NOFAIL ends the program. */
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    assigns *pool;
+*/
 SLABPOOL_COLD void check_no_memory(struct slabpool *pool, const char *call, const char *name,
 				   size_t size, gfp_t gfp);
 /* What is known about a pointer. */
@@ -25,6 +42,12 @@ struct check_description {
 	size_t bytes;               /* of the object or run */
 	uint32_t slab, index;
 };
+/*@ requires pool: \valid(pool) && \valid(out);
+    terminates always: \true;
+    exits never: \false;
+    assigns *out;
+    ensures foreign: out->arena == \null ==> out->cache == \null && out->start == \null;
+*/
 void check_describe(struct slabpool *pool, const void *p, struct check_description *out);
 
 #endif

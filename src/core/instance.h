@@ -52,11 +52,29 @@ struct slabpool {
 };
 
 /* Creates an instance; the default one keeps its thread record in a thread-local variable. */
+/*@ requires platform: \valid_read(platform);
+    requires options: options == \null || \valid_read(options);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures kind: \result != \null ==> (\result->is_default <==> is_default);
+*/
 struct slabpool *instance_create(const struct slabpool_platform *platform,
 				 const struct slabpool_options *options, bool is_default);
 /* The arena for this granule, made if need be; NULL if there is no address space. */
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+    ensures ready: \result == \null || arena_ready(\result);
+*/
 struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift);
 /* The arena that holds p, or NULL. */
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
 static inline struct arena *instance_find(struct slabpool *pool, const void *p)
 {
 	uint32_t k;
@@ -72,11 +90,31 @@ static inline struct arena *instance_find(struct slabpool *pool, const void *p)
 
 /* Around fork(): all locks of the instance are taken, and given back on both sides; the child
  * also collects what the threads that it does not have held. */
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
 void slabpool_fork_prepare(struct slabpool *pool);
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
 void slabpool_fork_parent(struct slabpool *pool);
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
 void slabpool_fork_child(struct slabpool *pool);
 
 /* Shows a call to the observer. */
+/*@ requires pool: \valid(pool) && \valid_read(event);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
 static inline void instance_event(struct slabpool *pool, const struct slabpool_event *event)
 {
 	if (SLABPOOL_UNLIKELY(pool->event != NULL))

@@ -39,9 +39,21 @@ extern struct thread_chunk thread_chunk_none;
 extern SLABPOOL_THREAD_LOCAL struct thread_record *slabpool_thread_current;
 
 /* The calling thread's record on any other instance, or thread_none. */
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures some: \result != \null;
+*/
 struct thread_record *thread_find(struct slabpool *pool);
 
 /* The calling thread's slot for this cache; perhaps one of thread_chunk_none's. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures some: \result != \null;
+*/
 static inline struct thread_slot *thread_slot(const struct kmem_cache *cache)
 {
 	struct thread_record *record = SLABPOOL_LIKELY(cache->thread_local_slots)
@@ -54,16 +66,48 @@ static inline struct thread_slot *thread_slot(const struct kmem_cache *cache)
 
 /* A slot with two magazines, made if need be and brought up to the cache's epoch and limit;
  * NULL where this thread can have none. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures of_cache: \result != \null ==> \result->cache == cache;
+*/
 struct thread_slot *thread_slot_get(struct kmem_cache *cache);
 /* Gives what a slot holds back to the slabs. */
+/*@ requires slot: \valid(slot);
+    terminates always: \true;
+    exits never: \false;
+    assigns *slot, *slot->cache;
+    ensures unused: slot->cache == \null;
+*/
 void thread_slot_flush(struct thread_slot *slot);
 /* The calling thread's slot of this cache, emptied; all slots of all threads, emptied. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+*/
 void thread_flush_own(struct kmem_cache *cache);
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+*/
 void thread_flush_all(struct kmem_cache *cache);
 /* Objects that all threads hold of this cache; the instance's lock is held. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
 size_t thread_held(const struct kmem_cache *cache);
 /* Frees the records of all threads but the calling one, which do not exist any more (after fork);
  * what their magazines held is left for the caller to find. @return true if there were any. */
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
 bool thread_abandon_others(struct slabpool *pool);
 
 #endif
