@@ -79,7 +79,7 @@ static bool may_not_fit(struct world *w, uint32_t size, uint32_t align)
 
 	while (run < size || run < align)
 		run *= 2;
-	return run > arena / 2 || memory_is_full(w, PAGE_SIZE << 3);
+	return run > arena / 2 || memory_is_full(w, PAGE_SIZE << 3, 1);
 }
 
 static void enter_cache(struct world *w, uint32_t handle, struct kmem_cache *k)
@@ -239,7 +239,7 @@ static void run_destroy(struct world *w, const struct fuzz_call *call)
 		if (handle == FUZZ_NONE || !is_dead(w, handle))
 			return;
 		world_act(w);
-		world_crime(w, KIND(BAD_CACHE), NULL);
+		world_crime(w, KIND(BAD_CACHE), w->cache[handle].k);
 		w->a->cache_destroy(w->cache[handle].k);
 		world_crime_done(w);
 		return;
@@ -265,6 +265,14 @@ static void run_shrink(struct world *w, const struct fuzz_call *call)
 	struct slabpool_cache_info info;
 	int left;
 
+	if (root == FUZZ_NONE && call->arg[0] != FUZZ_NONE && is_dead(w, call->arg[0])) {
+		struct kmem_cache *dead = w->cache[call->arg[0]].k;
+
+		world_act(w);
+		world_crime(w, KIND(BAD_CACHE), dead);
+		w->a->cache_shrink(dead);
+		world_crime_done(w);
+	}
 	if (root == FUZZ_NONE || !(w->a->caps & CAP_THREADS))
 		return;
 	world_act(w);
@@ -336,7 +344,7 @@ static void run_alloc(struct world *w, const struct fuzz_call *call)
 	if (call->arg[0] == FUZZ_NONE || !is_dead(w, call->arg[0]))
 		return;
 	world_act(w);
-	world_crime(w, KIND(BAD_CACHE), NULL);
+	world_crime(w, KIND(BAD_CACHE), w->cache[call->arg[0]].k);
 	if (w->a->cache_alloc(w->cache[call->arg[0]].k, GFP_NOWAIT))
 		fuzz_fail("result", "a destroyed cache gives objects");
 	world_crime_done(w);
@@ -365,7 +373,7 @@ const struct fuzz_op op_cache_alloc_many = {
 
 static void run_free(struct world *w, const struct fuzz_call *call)
 {
-	const struct wobject *o = &fuzz_objects[call->arg[0]];
+	const struct wobject *o = object_at(call->arg[0]);
 
 	if (call->arg[0] == FUZZ_NONE || o->family != FAMILY_CACHE ||
 	    usable_cache(w, o->owner) == FUZZ_NONE)
@@ -374,7 +382,7 @@ static void run_free(struct world *w, const struct fuzz_call *call)
 }
 
 const struct fuzz_op op_cache_free = {
-	"kmem_cache_free", FUZZ_MAKES_NOTHING, -1, run_free, "kmem_cache_free(oc[$0], o[$0])",
+	"kmem_cache_free", FUZZ_MAKES_NOTHING, -1, run_free, "give(CACHE, by[$0], $0)",
 	{ ARG_OBJECT },
 };
 
@@ -390,13 +398,13 @@ static void run_free_to(struct world *w, const struct fuzz_call *call)
 	if (call->arg[0] == FUZZ_NONE || !is_dead(w, call->arg[0]) || !p)
 		return;
 	world_act(w);
-	world_crime(w, KIND(BAD_CACHE), p);
+	world_crime(w, KIND(BAD_CACHE), w->cache[call->arg[0]].k);
 	w->a->cache_free(w->cache[call->arg[0]].k, p);
 	world_crime_done(w);
 }
 
 const struct fuzz_op op_cache_free_to = {
-	"kmem_cache_free_to", FUZZ_MAKES_NOTHING, -1, run_free_to, "kmem_cache_free(c[$0], o[$1])",
+	"kmem_cache_free_to", FUZZ_MAKES_NOTHING, -1, run_free_to, "give(CACHE, $0, $1)",
 	{ ARG_CACHE, ARG_OBJECT },
 };
 
@@ -474,7 +482,13 @@ static void run_free_bulk(struct world *w, const struct fuzz_call *call)
 	}
 	world_act(w);
 	n = gather(w, first, n, root, objects);
-	w->a->cache_free_bulk(root == FUZZ_NONE ? NULL : w->cache[root].k, n, objects);
+	if (root != FUZZ_NONE) {
+		w->a->cache_free_bulk(w->cache[root].k, n, objects);
+		return;
+	}
+	/* Without a cache the call is for the default instance; here it is kfree of each. */
+	for (uint32_t i = 0; i < n; i++)
+		w->a->kfree(w->pool, objects[i]);
 }
 
 const struct fuzz_op op_cache_free_bulk = {

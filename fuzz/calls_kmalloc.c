@@ -86,7 +86,8 @@ static void run_kmalloc(struct world *w, const struct fuzz_call *call)
 }
 
 const struct fuzz_op op_kmalloc = {
-	"kmalloc", FUZZ_MAKES_OBJECT, -1, run_kmalloc, "o[$r] = slabpool_kmalloc(P, $0, $1)",
+	"kmalloc", FUZZ_MAKES_OBJECT, -1, run_kmalloc,
+	"took($r, KFREE, 0, $0, slabpool_kmalloc(P, $0, $1))",
 	{ SIZE_ARG, ARG_GFP },
 };
 
@@ -97,7 +98,8 @@ static void run_kvmalloc(struct world *w, const struct fuzz_call *call)
 }
 
 const struct fuzz_op op_kvmalloc = {
-	"kvmalloc", FUZZ_MAKES_OBJECT, -1, run_kvmalloc, "o[$r] = slabpool_kvmalloc(P, $0, $1)",
+	"kvmalloc", FUZZ_MAKES_OBJECT, -1, run_kvmalloc,
+	"took($r, KVFREE, 0, $0, slabpool_kvmalloc(P, $0, $1))",
 	{ SIZE_ARG, ARG_GFP },
 };
 
@@ -115,7 +117,7 @@ const struct fuzz_op op_kmalloc_many = {
 
 static void run_give_back(struct world *w, const struct fuzz_call *call, enum how how)
 {
-	const struct wobject *o = &fuzz_objects[call->arg[0]];
+	const struct wobject *o = object_at(call->arg[0]);
 
 	if (call->arg[0] != FUZZ_NONE)
 		give_back(w, how, how == HOW_PAGES ? call->arg[1] : 0, o->p, call->arg[0]);
@@ -127,7 +129,7 @@ static void run_kfree(struct world *w, const struct fuzz_call *call)
 }
 
 const struct fuzz_op op_kfree = {
-	"kfree", FUZZ_MAKES_NOTHING, -1, run_kfree, "slabpool_kfree(P, o[$0])", { ARG_OBJECT },
+	"kfree", FUZZ_MAKES_NOTHING, -1, run_kfree, "give(KFREE, 0, $0)", { ARG_OBJECT },
 };
 
 static void run_kvfree(struct world *w, const struct fuzz_call *call)
@@ -136,7 +138,7 @@ static void run_kvfree(struct world *w, const struct fuzz_call *call)
 }
 
 const struct fuzz_op op_kvfree = {
-	"kvfree", FUZZ_MAKES_NOTHING, -1, run_kvfree, "slabpool_kvfree(P, o[$0])", { ARG_OBJECT },
+	"kvfree", FUZZ_MAKES_NOTHING, -1, run_kvfree, "give(KVFREE, 0, $0)", { ARG_OBJECT },
 };
 
 static void run_vfree(struct world *w, const struct fuzz_call *call)
@@ -145,7 +147,7 @@ static void run_vfree(struct world *w, const struct fuzz_call *call)
 }
 
 const struct fuzz_op op_vfree = {
-	"vfree", FUZZ_MAKES_NOTHING, -1, run_vfree, "slabpool_vfree(P, o[$0])", { ARG_OBJECT },
+	"vfree", FUZZ_MAKES_NOTHING, -1, run_vfree, "give(VFREE, 0, $0)", { ARG_OBJECT },
 };
 
 static void run_free_pages(struct world *w, const struct fuzz_call *call)
@@ -155,7 +157,7 @@ static void run_free_pages(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_free_pages = {
 	"free_pages", FUZZ_MAKES_NOTHING, -1, run_free_pages,
-	"slabpool_free_pages(P, o[$0], $1)", { ARG_OBJECT, ARG_NUMBER("order", 0, 11, 0) },
+	"give(PAGES, $1, $0)", { ARG_OBJECT, ARG_NUMBER("order", 0, 11, 0) },
 };
 
 static void *call_realloc(struct world *w, void *p, size_t size, gfp_t gfp, bool virt)
@@ -169,7 +171,7 @@ static void *call_realloc(struct world *w, void *p, size_t size, gfp_t gfp, bool
 /* krealloc of what is no live object of its kind: refused, and nothing changes. */
 static void realloc_crime(struct world *w, const struct fuzz_call *call, uint32_t kinds, bool virt)
 {
-	struct wobject *o = &fuzz_objects[call->arg[0]];
+	struct wobject *o = object_at(call->arg[0]);
 
 	if (!(w->a->caps & CAP_MISUSE))
 		return;
@@ -228,7 +230,7 @@ static void realloc_live(struct world *w, const struct fuzz_call *call, bool vir
 static void run_realloc(struct world *w, const struct fuzz_call *call, bool virt)
 {
 	uint32_t old = call->arg[0], kinds;
-	struct wobject *o = &fuzz_objects[old];
+	struct wobject *o = object_at(old);
 
 	if (old == FUZZ_NONE || ZERO_OR_NULL_PTR(o->p)) {
 		world_act(w);
@@ -253,7 +255,8 @@ static void run_krealloc(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_krealloc = {
 	"krealloc", FUZZ_MAKES_OBJECT, -1, run_krealloc,
-	"o[$r] = slabpool_krealloc(P, object($0), $1, $2)", { ARG_OBJECT, SIZE_ARG, ARG_GFP },
+	"resized($r, $0, $1, KFREE, slabpool_krealloc(P, object($0), $1, $2))",
+	{ ARG_OBJECT, SIZE_ARG, ARG_GFP },
 };
 
 static void run_kvrealloc(struct world *w, const struct fuzz_call *call)
@@ -263,7 +266,8 @@ static void run_kvrealloc(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_kvrealloc = {
 	"kvrealloc", FUZZ_MAKES_OBJECT, -1, run_kvrealloc,
-	"o[$r] = slabpool_kvrealloc(P, object($0), $1, $2)", { ARG_OBJECT, SIZE_ARG, ARG_GFP },
+	"resized($r, $0, $1, KVFREE, slabpool_kvrealloc(P, object($0), $1, $2))",
+	{ ARG_OBJECT, SIZE_ARG, ARG_GFP },
 };
 
 static void run_kmemalign(struct world *w, const struct fuzz_call *call)
@@ -285,7 +289,7 @@ static void run_kmemalign(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_kmemalign = {
 	"kmemalign", FUZZ_MAKES_OBJECT, -1, run_kmemalign,
-	"o[$r] = slabpool_kmemalign(P, (size_t)1 << $0, $1, $2)",
+	"took($r, KFREE, 0, $1, slabpool_kmemalign(P, (size_t)1 << $0, $1, $2))",
 	{ ARG_NUMBER("align_shift", 0, 23, 6), SIZE_ARG, ARG_GFP },
 };
 
@@ -310,7 +314,8 @@ static void run_vmalloc(struct world *w, const struct fuzz_call *call)
 }
 
 const struct fuzz_op op_vmalloc = {
-	"vmalloc", FUZZ_MAKES_OBJECT, -1, run_vmalloc, "o[$r] = slabpool_vmalloc(P, $0, $1)",
+	"vmalloc", FUZZ_MAKES_OBJECT, -1, run_vmalloc,
+	"took($r, VFREE, 0, $0, slabpool_vmalloc(P, $0, $1))",
 	{ SIZE_ARG, ARG_GFP },
 };
 
@@ -335,7 +340,8 @@ static void run_alloc_pages(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_alloc_pages = {
 	"alloc_pages", FUZZ_MAKES_OBJECT, -1, run_alloc_pages,
-	"o[$r] = slabpool_alloc_pages(P, $1, $0)", { ARG_NUMBER("order", 0, 11, 0), ARG_GFP },
+	"took($r, PAGES, $0, PAGE_SIZE << $0, slabpool_alloc_pages(P, $1, $0))",
+	{ ARG_NUMBER("order", 0, 11, 0), ARG_GFP },
 };
 
 static void run_size_roundup(struct world *w, const struct fuzz_call *call)

@@ -88,11 +88,16 @@ void model_check_contents(const unsigned char *p, uint32_t seed, size_t checked,
 	bool good = !memcmp(p, &stamp, checked < 8 ? checked : 8);
 
 	if (good && checked > 8) {
-		if (size <= WHOLE || checked == size)
-			good = same(p + 8, checked - 8, byte_of(seed));
-		else
-			good = same(p + 8, checked - 8 < ENDS - 8 ? checked - 8 : ENDS - 8,
-				    byte_of(seed));
+		unsigned char value = byte_of(seed);
+		size_t whole = size > WHOLE && checked > ENDS ? ENDS : checked;
+
+		good = same(p + 8, whole - 8, value);
+		/* The same places that fill() wrote. */
+		for (size_t i = ENDS; good && size > WHOLE && i < size - ENDS && i < checked;
+		     i += 4096)
+			good = p[i] == value;
+		if (good && size > WHOLE && checked == size)
+			good = same(p + size - ENDS, ENDS, value);
 	}
 	if (!good)
 		fuzz_fail("contents", "object %u (%zu bytes at %p): %s", seed, size,
@@ -190,13 +195,13 @@ void model_new(struct world *w, uint32_t handle, enum family family, uint32_t ow
 		return;
 	if ((uintptr_t)p & (align - 1))
 		fuzz_fail("alignment", "object %u at %p is not aligned to %zu", handle, p, align);
-	if (family == FAMILY_KMALLOC) {
+	if (family == FAMILY_KMALLOC || family == FAMILY_VMALLOC) {
 		o->usable = w->a->ksize(w->pool, p);
 		if (o->usable < size)
 			fuzz_fail("size", "ksize of object %u is %zu, asked for were %zu", handle,
 				  o->usable, size);
 	}
-	if ((w->a->caps & CAP_PLATFORM) &&
+	if ((w->a->caps & CAP_PLATFORM) && family != FAMILY_ELEMENT &&
 	    (!fuzz_platform_reserved(p) || !fuzz_platform_reserved((char *)p + o->usable - 1)))
 		fuzz_fail("size", "object %u at %p, %zu bytes, leaves reserved memory", handle, p,
 			  o->usable);

@@ -33,6 +33,9 @@
 #define LOCK_READY 0xa7
 #define LOCK_HELD 1
 
+/* Reservations are multiples of this, so that eight grains can be looked at as one word. */
+#define GRAINS_BYTES (8 * GRAIN)
+
 enum grain { GRAIN_FRESH, GRAIN_DIRTY, GRAIN_COMMITTED };
 
 struct reservation {
@@ -73,7 +76,7 @@ static void *platform_reserve(void *context, size_t bytes, size_t align)
 		fuzz_fail("platform", "reserve(%zu, %zu)", bytes, align);
 	if (inject(FAULT_RESERVE_ONCE, FAULT_RESERVE_FROM))
 		return NULL;
-	start = (start + GRAIN - 1) & ~(GRAIN - 1);
+	start = (start + GRAINS_BYTES - 1) & ~(GRAINS_BYTES - 1);
 	while (i < RESERVATIONS && reservations[i].bytes)
 		i++;
 	if (i == RESERVATIONS || start > BUFFER_BYTES || bytes > BUFFER_BYTES - start ||
@@ -103,11 +106,18 @@ static struct reservation *find_reservation(const void *address, size_t bytes, c
 		  bytes);
 }
 
+/* Eight grains at a time: reservations start and end at multiples of that. */
 static void release(struct reservation *r)
 {
-	for (size_t g = r->start >> GRAIN_SHIFT; g < (r->top + GRAIN - 1) >> GRAIN_SHIFT; g++) {
-		if (grains[g] == GRAIN_COMMITTED)
-			grains[g] = GRAIN_DIRTY;
+	size_t end = r->top >> GRAIN_SHIFT;
+	uint64_t word;
+
+	for (size_t g = r->start >> GRAIN_SHIFT; g < end; g += sizeof(word)) {
+		memcpy(&word, grains + g, sizeof(word));
+		if (!word)
+			continue;
+		word = (word | word >> 1) & 0x0101010101010101u;
+		memcpy(grains + g, &word, sizeof(word));
 	}
 	if (r->top > r->start)
 		POISON(buffer + r->start, r->top - r->start);
@@ -130,15 +140,22 @@ static void platform_unreserve(void *context, void *address, size_t bytes)
 
 static void commit_in(struct reservation *r, size_t from, size_t to)
 {
-	for (size_t g = from >> GRAIN_SHIFT; g < (to + GRAIN - 1) >> GRAIN_SHIFT; g++) {
-		if (grains[g] == GRAIN_COMMITTED)
+	size_t g = from >> GRAIN_SHIFT, end = (to + GRAIN - 1) >> GRAIN_SHIFT, first;
+
+	while (g < end) {
+		if (grains[g] == GRAIN_COMMITTED) {
+			g++;
 			continue;
-		UNPOISON(buffer + (g << GRAIN_SHIFT), GRAIN);
-		if (grains[g] == GRAIN_DIRTY)
-			memset(buffer + (g << GRAIN_SHIFT), 0, GRAIN);
-		grains[g] = GRAIN_COMMITTED;
+		}
+		/* A stretch that is not committed, of one kind. */
+		for (first = g; g < end && grains[g] == grains[first]; g++)
+			continue;
+		UNPOISON(buffer + (first << GRAIN_SHIFT), (g - first) << GRAIN_SHIFT);
+		if (grains[first] == GRAIN_DIRTY)
+			memset(buffer + (first << GRAIN_SHIFT), 0, (g - first) << GRAIN_SHIFT);
+		memset(grains + first, GRAIN_COMMITTED, g - first);
 	}
-	to = (to + GRAIN - 1) & ~(GRAIN - 1);
+	to = (to + GRAINS_BYTES - 1) & ~(GRAINS_BYTES - 1);
 	if (to > r->top)
 		r->top = to;
 }

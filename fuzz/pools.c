@@ -195,18 +195,23 @@ void pool_follow(struct world *w, struct wpool *p)
 	p->counted = now;
 }
 
+bool pool_memory_full(struct world *w, const struct wpool *p, uint32_t count)
+{
+	size_t slab = PAGE_SIZE << 5;
+
+	if (p->bytes > KMALLOC_MAX_CACHE_SIZE)
+		return memory_is_full(w, p->bytes, count);
+	return memory_is_full(w, slab, count * p->bytes * 2 / slab + 2);
+}
+
 void pool_null(struct world *w, struct wpool *p)
 {
-	size_t run = p->bytes;
-
 	if (p->kind == BACKEND_CUSTOM) {
 		if (!p->backend_failed)
 			fuzz_fail("null", "NULL although the backend did not fail");
 		return;
 	}
-	if (run < PAGE_SIZE << w->options.max_order)
-		run = PAGE_SIZE << w->options.max_order;
-	if (!world_fired(w) && !memory_is_full(w, run))
+	if (!world_fired(w) && !pool_memory_full(w, p, 1))
 		fuzz_fail("null", "NULL without a fault, and memory is not full");
 }
 
@@ -217,7 +222,9 @@ void pool_end(struct world *w, struct wpool *p)
 	else
 		w->a->pool_destroy(p->m);
 	p->live = false;
-	pool_follow(w, p);
+	/* At an abrupt end the program still holds elements; they go with the instance. */
+	if (!p->out)
+		pool_follow(w, p);
 }
 
 void element_back(struct world *w, uint32_t handle)

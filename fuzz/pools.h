@@ -40,6 +40,8 @@ void pool_before(struct world *w, struct wpool *p);
 void pool_follow(struct world *w, struct wpool *p);
 /* An attempt gave NULL: was there a reason in the backend? */
 void pool_null(struct world *w, struct wpool *p);
+/* True if memory for so many elements may not be there. */
+bool pool_memory_full(struct world *w, const struct wpool *p, uint32_t count);
 /* Ends a pool whose elements are all back. */
 void pool_end(struct world *w, struct wpool *p);
 /* Gives an element back to its pool. */

@@ -56,9 +56,19 @@ void stats_check_cache(struct world *w, uint32_t cache, const char *oracle)
 			  (unsigned long long)c->ctor_calls);
 }
 
+static int add_slab_bytes(struct kmem_cache *cache, void *context)
+{
+	struct slabpool_cache_info info;
+
+	fuzz_world.a->cache_info(cache, &info);
+	*(size_t *)context += info.slab_bytes;
+	return 0;
+}
+
 void stats_check_all(struct world *w, const char *oracle)
 {
 	struct slabpool_memory_info memory;
+	size_t slabs = 0;
 
 	for (uint32_t i = 0; i < w->cache_count; i++)
 		if (w->cache[i].same_as == i && w->cache[i].users)
@@ -66,7 +76,10 @@ void stats_check_all(struct world *w, const char *oracle)
 	if (!(w->a->caps & CAP_STATS))
 		return;
 	w->a->memory_info(w->pool, &memory);
-	if (memory.slabs + memory.runs + memory.idle > memory.opened ||
+	w->a->for_each_cache(w->pool, add_slab_bytes, &slabs);
+	if (memory.slabs != slabs)
+		fuzz_fail(oracle, "memory: %zu in slabs, the caches have %zu", memory.slabs, slabs);
+	if (memory.slabs + memory.metadata + memory.runs + memory.idle > memory.opened ||
 	    memory.opened > memory.reserved)
 		fuzz_fail(oracle, "memory: %zu in slabs, %zu in runs, %zu idle, %zu opened, "
 			  "%zu reserved", memory.slabs, memory.runs, memory.idle, memory.opened,
@@ -78,7 +91,6 @@ struct occupancy {
 	const struct fuzz_adapter *a;
 	size_t block;        /* bytes */
 	size_t blocks;
-	size_t seen;         /* bytes in the slabs of caches that are listed */
 };
 
 static size_t blocks_of(size_t bytes, size_t block)
@@ -97,20 +109,25 @@ static int add_cache(struct kmem_cache *cache, void *context)
 	/* An allocation that fails has reaped what is empty, but for pages that wait for readers. */
 	if (!(info.flags & SLAB_TYPESAFE_BY_RCU))
 		slabs -= info.empty_slabs;
-	o->seen += info.slab_bytes;
 	if (slabs)
 		o->blocks += slabs * blocks_of(info.slab_bytes / info.slabs, o->block);
 	return 0;
+}
+
+static bool is_run(const struct wobject *object)
+{
+	return object->family == FAMILY_VMALLOC || object->family == FAMILY_PAGES ||
+	       (object->family == FAMILY_KMALLOC && object->usable > KMALLOC_MAX_CACHE_SIZE);
 }
 
 /*
  * Memory for a run is refused rightly only if every aligned block of its size has something in
  * it; each slab and each run lies in a known number of blocks at most.
  */
-bool memory_is_full(struct world *w, size_t bytes)
+bool memory_is_full(struct world *w, size_t bytes, size_t runs)
 {
 	struct occupancy o = { .a = w->a, .block = PAGE_SIZE };
-	size_t arena = (size_t)w->options.arena_mib << 20, hidden;
+	size_t arena = (size_t)w->options.arena_mib << 20, known = 0;
 	struct slabpool_memory_info memory;
 
 	if (fuzz_platform.plan.fault == FAULT_RESERVE_ONCE ||
@@ -122,20 +139,21 @@ bool memory_is_full(struct world *w, size_t bytes)
 	for (uint32_t i = 0; i < w->object_count; i++) {
 		const struct wobject *object = &fuzz_objects[i];
 
-		if (object->live && object->usable >= PAGE_SIZE &&
-		    object->family != FAMILY_CACHE && object->family != FAMILY_ELEMENT)
-			o.blocks += blocks_of(object->usable, o.block);
+		if (!object->live || !is_run(object))
+			continue;
+		o.blocks += blocks_of(object->usable, o.block);
+		known += (object->usable + PAGE_SIZE - 1) & PAGE_MASK;
 	}
-	/* The allocator's own slabs are of single pages, or few. */
+	/* The allocator's own slabs, and runs that pools hold, are taken for single pages. */
 	w->a->memory_info(w->pool, &memory);
-	hidden = memory.slabs > o.seen ? memory.slabs - o.seen : 0;
-	o.blocks += hidden / PAGE_SIZE;
-	return o.blocks >= arena / o.block;
+	o.blocks += (memory.metadata + memory.runs - known) / PAGE_SIZE;
+	return o.blocks + runs > arena / o.block;
 }
 
 void null_check(struct world *w, uint32_t cache, size_t bytes, gfp_t gfp, uint32_t count)
 {
 	struct slabpool_cache_info info;
+	size_t runs = 1;
 	uint32_t said;
 
 	if (!(w->a->caps & CAP_NULL))
@@ -150,7 +168,8 @@ void null_check(struct world *w, uint32_t cache, size_t bytes, gfp_t gfp, uint32
 			fuzz_fail("null", "NULL although cache %u has %zu free objects", cache,
 				  info.depot_objects + info.slab_objects);
 		bytes = (size_t)1 << (info.gfporder + SLABPOOL_PAGE_SHIFT);
+		runs = (count + info.num - 1) / info.num;
 	}
-	if (!world_fired(w) && !memory_is_full(w, bytes))
+	if (!world_fired(w) && !memory_is_full(w, bytes, runs))
 		fuzz_fail("null", "NULL without a fault, and memory is not full");
 }

@@ -10,7 +10,7 @@
 static const struct fuzz_word backend_words[] = {
 	{ "custom", "CUSTOM", BACKEND_CUSTOM },   { "slab", "SLAB", BACKEND_SLAB },
 	{ "kmalloc", "KMALLOC", BACKEND_KMALLOC }, { "custom", "", BACKEND_CUSTOM },
-	{ "kvmalloc", "KVMALLOC", BACKEND_KVMALLOC }, { "pages", "PAGES", BACKEND_PAGES },
+	{ "kvmalloc", "KVMALLOC", BACKEND_KVMALLOC }, { "pages", "PAGE", BACKEND_PAGES },
 	{ NULL, NULL, 0 },
 };
 
@@ -42,7 +42,7 @@ static void check_made(struct world *w, struct wpool *p, int result)
 	world_drop(w, KIND(BAD_ARGUMENT) | KIND(NO_MEMORY));
 	if (wrong)
 		return;
-	if (!p->backend_failed && !world_fired(w) && !memory_is_full(w, p->bytes + 65536))
+	if (!p->backend_failed && !world_fired(w) && !pool_memory_full(w, p, reserve_size(p->min_nr)))
 		fuzz_fail("null", "no pool, although nothing failed");
 	if (p->kind == BACKEND_CUSTOM && p->from_backend != p->to_backend)
 		fuzz_fail("reserve", "a failed creation keeps %u elements",
@@ -90,11 +90,11 @@ static void run_init(struct world *w, const struct fuzz_call *call)
 		    ARG_NUMBER("parameter", 0, 0x8000, 0) }
 
 static const struct fuzz_op op_create = {
-	"mempool_create", FUZZ_MAKES_POOL, -1, run_create, "m[$r] = make_pool($0, $1, $2)",
+	"mempool_create", FUZZ_MAKES_POOL, -1, run_create, "make_pool($r, $0, $1, $2, 0)",
 	MAKE_ARGS,
 };
 static const struct fuzz_op op_init = {
-	"mempool_init", FUZZ_MAKES_POOL, -1, run_init, "m[$r] = init_pool($0, $1, $2)", MAKE_ARGS,
+	"mempool_init", FUZZ_MAKES_POOL, -1, run_init, "make_pool($r, $0, $1, $2, 1)", MAKE_ARGS,
 };
 
 static void run_destroy(struct world *w, const struct fuzz_call *call)
@@ -130,12 +130,16 @@ static void check_attempt(struct world *w, struct wpool *p, const void *got, int
 	(void)w;
 }
 
+static void pool_lent(struct world *w, struct wpool *p, uint32_t n)
+{
+	p->out += n;
+	pool_follow(w, p);
+}
+
 static void element_new(struct world *w, uint32_t handle, uint32_t pool, void *got)
 {
-	struct wpool *p = &pools[pool];
+	const struct wpool *p = &pools[pool];
 
-	p->out++;
-	pool_follow(w, p);
 	model_new(w, handle, FAMILY_ELEMENT, pool, got, p->bytes, p->align, MODEL_KEEP);
 }
 
@@ -159,6 +163,7 @@ static void run_alloc(struct world *w, const struct fuzz_call *call)
 	w->warned_pool_zero |= (gfp & __GFP_ZERO) != 0;
 	check_attempt(w, p, got, p->waited ? 0 : before);
 	if (got) {
+		pool_lent(w, p, 1);
 		element_new(w, call->first, handle, got);
 		return;
 	}
@@ -170,7 +175,8 @@ static void run_alloc(struct world *w, const struct fuzz_call *call)
 }
 
 static const struct fuzz_op op_alloc = {
-	"mempool_alloc", FUZZ_MAKES_OBJECT, -1, run_alloc, "o[$r] = mempool_alloc(m[$0], $1)",
+	"mempool_alloc", FUZZ_MAKES_OBJECT, -1, run_alloc,
+	"took($r, ELEMENT, $0, element_size[$0], mempool_alloc(m[$0], $1))",
 	{ ARG_POOL, ARG_GFP },
 };
 
@@ -192,13 +198,14 @@ static void run_preallocated(struct world *w, const struct fuzz_call *call)
 			  got ? "an element" : "NULL", before, p->m->curr_nr);
 	if (p->from_backend != p->had_from_backend)
 		fuzz_fail("reserve", "alloc_preallocated asks the backend");
+	pool_lent(w, p, got != NULL);
 	if (got)
 		element_new(w, call->first, handle, got);
 }
 
 static const struct fuzz_op op_preallocated = {
 	"mempool_alloc_preallocated", FUZZ_MAKES_OBJECT, -1, run_preallocated,
-	"o[$r] = mempool_alloc_preallocated(m[$0])", { ARG_POOL },
+	"took($r, ELEMENT, $0, element_size[$0], mempool_alloc_preallocated(m[$0]))", { ARG_POOL },
 };
 
 static void run_alloc_bulk(struct world *w, const struct fuzz_call *call)
@@ -215,12 +222,12 @@ static void run_alloc_bulk(struct world *w, const struct fuzz_call *call)
 	memset(elements, 0, sizeof(elements));
 	world_act(w);
 	result = w->a->pool_alloc_bulk(p->m, elements, n, 0);
-	for (uint32_t i = 0; i < n; i++) {
-		if (!elements[i])
-			continue;
-		got++;
-		element_new(w, call->first + i, handle, elements[i]);
-	}
+	for (uint32_t i = 0; i < n; i++)
+		got += elements[i] != NULL;
+	pool_lent(w, p, got);
+	for (uint32_t i = 0; i < n; i++)
+		if (elements[i])
+			element_new(w, call->first + i, handle, elements[i]);
 	if ((int)n > p->min_nr) {
 		world_drop(w, KIND(BAD_ARGUMENT));
 		if (result != -EINVAL || got)
@@ -241,12 +248,12 @@ static void run_alloc_bulk(struct world *w, const struct fuzz_call *call)
 
 static const struct fuzz_op op_alloc_bulk = {
 	"mempool_alloc_bulk", FUZZ_MAKES_OBJECT, 1, run_alloc_bulk,
-	"(mempool_alloc_bulk)(m[$0], &o[$r], $1, 0)", { ARG_POOL, ARG_NUMBER("n", 0, 45, 4) },
+	"pool_bulk($r, $0, $1)", { ARG_POOL, ARG_NUMBER("n", 0, 45, 4) },
 };
 
 static void run_free(struct world *w, const struct fuzz_call *call)
 {
-	const struct wobject *o = &fuzz_objects[call->arg[0]];
+	const struct wobject *o = object_at(call->arg[0]);
 
 	if (call->arg[0] == FUZZ_NONE || !o->live || o->family != FAMILY_ELEMENT)
 		return;
@@ -317,7 +324,7 @@ static void run_resize(struct world *w, const struct fuzz_call *call)
 			fuzz_fail("result", "a size of %d gives %d", n, result);
 		return;
 	}
-	if (result == -ENOMEM && n > p->min_nr && (world_fired(w) || memory_is_full(w, 65536)))
+	if (result == -ENOMEM && n > p->min_nr && (world_fired(w) || memory_is_full(w, 65536, 1)))
 		return;
 	if (result != 0)
 		fuzz_fail("result", "resizing from %d to %d gives %d", p->min_nr, n, result);

@@ -138,12 +138,20 @@ void model_reconstruct(const struct world *w, uint32_t handle);
 void model_check_contents(const unsigned char *p, uint32_t seed, size_t checked, size_t size,
 			  const char *what);
 
+/* The object behind a handle; FUZZ_NONE gives one that is nothing. */
+static inline struct wobject *object_at(uint32_t handle)
+{
+	static struct wobject nothing;
+
+	return handle == FUZZ_NONE ? &nothing : &fuzz_objects[handle];
+}
+
 /* --- stats.c --- */
 /* Statistics of a cache equal the model's; the oracle's name. */
 void stats_check_cache(struct world *w, uint32_t cache, const char *oracle);
 void stats_check_all(struct world *w, const char *oracle);
-/* True if a run of this many bytes may have found no place. */
-bool memory_is_full(struct world *w, size_t bytes);
+/* True if so many runs of this many bytes may have found no place. */
+bool memory_is_full(struct world *w, size_t bytes, size_t runs);
 /*
  * An allocation of count objects of a cache, or of bytes where cache is FUZZ_NONE, gave NULL:
  * may it?
