@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/geometry.h"
-#include "../../proofs/logic/Alignment.acsl"
 
 /* Binary logarithm of SLAB_MAX_BYTES. */
 #define RUN_SHIFT 22u
@@ -44,9 +43,8 @@ uint32_t geometry_align(uint32_t size, uint32_t align, bool hwcache_align)
 	}
 	if (align < GEOMETRY_MIN_ALIGN)
 		align = GEOMETRY_MIN_ALIGN;
-	/*@ assert line: power_of_two(8) && power_of_two(16) && power_of_two(32) &&
-	      power_of_two(64); */
-	/*@ assert eighth: power_of_two(align) ==> align % 8 == 0; */
+	/*@ ghost small_powers(); */
+	/*@ ghost eight_divides(align); */
 	return geometry_round_up(align, 8);
 }
 
@@ -192,6 +190,8 @@ static uint32_t wish_granted(uint32_t wish, uint32_t most)
 	*/
 	while (wish > 1 && wish > most)
 		wish /= 2;
+	/*@ assert unfolded: granted(wish, most) ==
+	      (wish <= larger_of(1, most) ? wish : granted(wish / 2, most)); */
 	return wish;
 }
 
@@ -268,11 +268,30 @@ static uint32_t largest_order(uint32_t page_shift)
 static uint32_t order_find(uint32_t min, uint32_t high, uint32_t page_shift, uint32_t stride,
 			   uint32_t least, uint32_t wish)
 {
-	uint32_t low = max_of(min, geometry_order_of(least, page_shift));
+	uint32_t holding = geometry_order_of(least, page_shift);
+	uint32_t low = max_of(min, holding), order;
 
-	if (low > high)
+	/*@ ghost
+	  uint32_t limit = 22 - page_shift < 10 ? 22 - page_shift : 10;
+	  if (holding > limit)
+	    powers_in_order(page_shift + limit, page_shift + holding - 1);
+	  powers_in_order(page_shift + holding, page_shift + low);
+	  if (low <= high)
+	    powers_in_order(page_shift + low, page_shift + high);
+	*/
+	/*@ assert range: low <= order_limit(page_shift); */
+	/*@ assert holds: least <= two(page_shift + low); */
+	/*@ assert lowest: smallest_order(low, min, page_shift, least); */
+	if (low > high) {
+		/*@ assert follows: order_follows(low, low, min, high, page_shift, stride, least,
+		                                  wish); */
 		return low;
-	return order_choose(low, high, page_shift, stride, wish);
+	}
+	order = order_choose(low, high, page_shift, stride, wish);
+	/*@ ghost powers_in_order(page_shift + low, page_shift + order); */
+	/*@ assert follows: order_follows(order, low, min, high, page_shift, stride, least,
+	                                  wish); */
+	return order;
 }
 
 /*@ requires memory: \valid_read(request);
@@ -339,28 +358,111 @@ static bool request_is_sane(const struct geometry_request *request)
 	return object_is_sane(request, 1u << limit) && granule_is_sane(request, 1u << shift);
 }
 
+/* Alignment, granule and stride. */
+/*@ requires memory: \valid_read(request) && \valid(geometry) &&
+             \separated(request, geometry);
+    requires sane: request_sane(request);
+    requires limit: most == largest_run(request->page_shift);
+    terminates always: \true;
+    exits never: \false;
+    assigns geometry->align, geometry->granule, geometry->stride;
+    ensures sizes: sizes_meet{Pre, Post}(request, geometry);
+    ensures powers: power_of_two(geometry->align) && power_of_two(geometry->granule);
+    ensures align: larger_of(8, \old(request->align)) <= geometry->align <= most;
+    ensures granule: 8 <= geometry->granule <= geometry->stride <= most;
+    ensures multiple: geometry->stride % geometry->align == 0 &&
+            geometry->stride % geometry->granule == 0;
+*/
+static void sizes_choose(const struct geometry_request *request, struct geometry *geometry)
+/*@ ghost (uint32_t most) */
+{
+	uint32_t align, granule, stride;
+
+	/*@ ghost largest_run_of(request->page_shift); */
+	align = geometry_align(request->size, request->align, request->hwcache_align);
+	/*@ assert align: power_of_two(align) && align <= most; */
+	/*@ assert align_meets: align == request_align(request); */
+	/*@ ghost rounding_stays_below(request->before + request->size + request->after, align,
+	                               most); */
+	stride = geometry_round_up(request->before + request->size + request->after, align);
+	/*@ assert stride_meets: stride == request_stride(request); */
+	/*@ ghost small_powers(); */
+	granule = request->granule;
+	if (granule == 0)
+		granule = granule_choose(stride, 1u << request->page_shift);
+	/*@ assert granule: power_of_two(granule) && 8 <= granule <= two(request->page_shift); */
+	/*@ assert granule_meets: granule == request_granule(request); */
+	/*@ ghost rounding_stays_below(stride, granule, most); */
+	/*@ ghost rounding_keeps_align(stride, align, granule); */
+	stride = geometry_round_up(stride, granule);
+	/*@ assert holds: granule <= stride; */
+	geometry->align = align;
+	geometry->granule = granule;
+	geometry->stride = stride;
+}
+
+/* Capacity and colours of a slab of run bytes. */
+/*@ requires memory: \valid(geometry);
+    requires powers: power_of_two(geometry->align) && power_of_two(geometry->granule) &&
+             power_of_two(run);
+    requires range: 8 <= geometry->align <= run && 8 <= geometry->granule;
+    requires stride: geometry->granule <= geometry->stride <= run <= SLAB_MAX_BYTES;
+    requires multiple: geometry->stride % geometry->align == 0 &&
+             geometry->stride % geometry->granule == 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns geometry->capacity, geometry->colour_off, geometry->colours;
+    ensures capacity: capacity_meets(geometry, run);
+    ensures colours: colours_meet(geometry, run);
+    ensures aligned: all_aligned(geometry, run);
+    ensures granular: all_granular(geometry, run);
+    ensures fits: colours_fit(geometry, run);
+*/
+static void run_fill(struct geometry *geometry, uint32_t run)
+{
+	uint32_t capacity = run_objects(run, geometry->stride), waste, off;
+
+	waste = run - capacity * geometry->stride;
+	off = max_of(max_of(geometry->align, geometry->granule), GEOMETRY_CACHE_LINE);
+	/*@ ghost small_powers(); */
+	/*@ assert power: power_of_two(off); */
+	/*@ ghost power_divides(geometry->align, off); */
+	/*@ ghost power_divides(geometry->granule, off); */
+	/*@ ghost power_divides(geometry->align, run); */
+	/*@ ghost power_divides(geometry->granule, run); */
+	/*@ assert quotient: capacity <= run / geometry->stride; */
+	/*@ ghost quotient_in_order(run, geometry->granule, geometry->stride); */
+	/*@ assert waste: waste == waste_in(run, geometry->stride); */
+	/*@ ghost multiples_below(waste, off); */
+	geometry->capacity = capacity;
+	geometry->colour_off = off;
+	geometry->colours = waste / off + 1;
+}
+
 bool geometry_compute(const struct geometry_request *request, struct geometry *geometry)
 {
-	uint32_t shift = request->page_shift, align, granule, stride, order, run;
+	uint32_t shift = request->page_shift, high, order;
 
 	if (!request_is_sane(request))
 		return false;
-	align = geometry_align(request->size, request->align, request->hwcache_align);
-	stride = geometry_round_up(request->before + request->size + request->after, align);
-	granule = request->granule;
-	if (granule == 0)
-		granule = granule_choose(stride, 1u << shift);
-	stride = geometry_round_up(stride, granule);
-	order = order_find(request->min_order, min_of(request->max_order, largest_order(shift)),
-			   shift, stride, max_of(stride, align), request->min_objects);
-	run = 1u << (shift + order);
-	geometry->align = align;
-	geometry->stride = stride;
-	geometry->granule = granule;
+	high = min_of(request->max_order, largest_order(shift));
+	/*@ ghost uint32_t most = largest_run_of(shift); */
+	sizes_choose(request, geometry) /*@ ghost (most) */;
+	/*@ assert kept: request->min_order == \at(request->min_order, Pre) &&
+	      request->max_order == \at(request->max_order, Pre) &&
+	      request->page_shift == \at(request->page_shift, Pre) &&
+	      request->min_objects == \at(request->min_objects, Pre); */
+	/*@ assert range: \at(request->min_order, Pre) <= high <= order_limit(shift); */
+	order = order_find(request->min_order, high, shift, geometry->stride,
+			   max_of(geometry->stride, geometry->align), request->min_objects);
+	/*@ assert order: order_is_chosen(order, \at(request->min_order, Pre), high, shift,
+	      geometry->stride, larger_of(geometry->stride, geometry->align),
+	      \at(request->min_objects, Pre)); */
+	/*@ assert range: shift + order <= RUN_SHIFT; */
+	/*@ ghost run_is_power(shift + order); */
 	geometry->order = order;
-	geometry->capacity = run_objects(run, stride);
-	geometry->colour_off = max_of(max_of(align, granule), GEOMETRY_CACHE_LINE);
-	geometry->colours = (run - geometry->capacity * stride) / geometry->colour_off + 1;
+	run_fill(geometry, 1u << (shift + order));
+	/*@ assert order: geometry->order == order; */
 	return true;
 }
 

@@ -38,6 +38,7 @@ struct geometry {
 /* Size classes of kmalloc: 8, 16, 32, 64, 96, 128, 192, 256 ... 8192. */
 #define GEOMETRY_KMALLOC_CLASSES 13u
 
+#include "../../proofs/logic/Alignment.acsl"
 #include "../../proofs/logic/Power.acsl"
 #include "../../proofs/logic/Geometry.acsl"
 #include "../../proofs/logic/Request.acsl"
@@ -114,13 +115,14 @@ uint32_t geometry_order_of(uint64_t bytes, uint32_t page_shift);
     behavior met:
       assumes sane: request_sane(request);
       ensures met: \result;
-      ensures sizes: sizes_meet(request, geometry);
-      ensures order: order_meets(request, geometry);
-      ensures capacity: capacity_meets(request, geometry);
-      ensures colours: colours_meet(request, geometry);
-      ensures aligned: all_aligned(request, geometry);
-      ensures granular: all_granular(request, geometry);
-      ensures fits: every_colour_fits(request, geometry);
+      ensures sizes: sizes_meet{Pre, Post}(request, geometry);
+      ensures order: order_meets{Pre, Post}(request, geometry);
+      ensures capacity: capacity_meets(geometry, run_of{Pre, Post}(request, geometry));
+      ensures colours: colours_meet(geometry, run_of{Pre, Post}(request, geometry));
+      ensures least_align: geometry->align >= \old(request->align);
+      ensures aligned: all_aligned(geometry, run_of{Pre, Post}(request, geometry));
+      ensures granular: all_granular(geometry, run_of{Pre, Post}(request, geometry));
+      ensures fits: colours_fit(geometry, run_of{Pre, Post}(request, geometry));
     complete behaviors;
     disjoint behaviors;
 */
