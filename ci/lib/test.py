@@ -14,7 +14,8 @@ Steps, in this order:
             source; a project with slabpool as its subproject
   cross     32-bit, big-endian and bare-metal builds and their tests (ci/cross)
   bench     the benchmark runs (its figures are no test)
-  gates     what must fail does fail: the commands in ci/ (ci/test-ci), the proofs (ci/test-prove)
+  gates     what must fail does fail: the commands in ci/ (ci/test-ci, ci/cross --self-test), the
+            proofs (ci/test-prove)
 
 Exit status: 0 all passed, 1 something failed, 2 bad usage."""
 
@@ -189,7 +190,7 @@ def script(results, step, command, absent="is not there"):
         return
     say(f"{step}: ci/{' '.join(command)} ...")
     begin = time.monotonic()
-    log = os.path.join(BUILD, f"{command[0]}.log")
+    log = os.path.join(BUILD, re.sub(r"\W+", "-", step) + ".log")
     os.makedirs(BUILD, exist_ok=True)
     if os.path.exists(log):
         os.unlink(log)
@@ -231,6 +232,7 @@ def bench(results, _):
 
 def gates(results, _):
     script(results, "gates: commands", ["test-ci"])
+    script(results, "gates: cross", ["cross", "--self-test"])
     script(results, "gates: proofs", ["test-prove"])
 
 
