@@ -86,7 +86,7 @@ def hosted(results, name):
     chosen = [part for suite in (EMULATED_SUITES if emulated else SUITES)
               for part in ("--suite", suite)]
     # An emulator needs up to fifty times as long, above all to reserve address space.
-    env = {"TEST_EMULATED": "1", "SLABPOOL_OPTIONS": "arena_mib=64"} if emulated else {}
+    env = {"TEST_EMULATED": "1", "SLABPOOL_OPTIONS": "arena_mib=512"} if emulated else {}
     meson_test(results, name, where, [*chosen, "--timeout-multiplier", "10" if emulated else "2"],
                env)
     if results.steps[-1]["failed"]:
