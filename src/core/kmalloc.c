@@ -214,7 +214,7 @@ static void *resize(struct slabpool *pool, const char *call, const void *object,
 	size_t old_size = usable(pool, object);
 	void *fresh;
 
-	if (old_size == 0) {
+	if (old_size == 0 || !would_take(pool, object, virt)) {
 		check_bad_free(pool, call, NULL, object);
 		return NULL;
 	}

@@ -199,6 +199,10 @@ static void test_wrong_call(void)
 	says(1, 0, k, k, "slabpool: vfree: wrong call for P: memory of kmalloc");
 	slabpool_free_pages(pool, k, 1);
 	says(1, 0, k, k, "slabpool: free_pages: wrong call for P: memory of kmalloc");
+	ok(slabpool_krealloc(pool, p, 64, GFP_KERNEL) == NULL, "krealloc of pages: NULL");
+	says(1, 0, p, p, "slabpool: krealloc: wrong call for P: memory of alloc_pages");
+	ok(slabpool_krealloc(pool, v, 64, GFP_KERNEL) == NULL, "krealloc of vmalloc memory: NULL");
+	says(1, 0, v, v, "slabpool: krealloc: wrong call for P: memory of vmalloc");
 	slabpool_free_pages(pool, o, 0);
 	is_uint(test_platform_reported(&tp, SLABPOOL_REPORT_WRONG_API), 1, "free_pages of an object");
 	tp.report_count = 0;
