@@ -45,6 +45,8 @@ static struct slabpool_options default_options;
 static bool default_configured;  /* default_options holds the program's or the defaults */
 static bool default_prepared;    /* the environment was applied, the platform is open */
 static struct slabpool_platform default_platform;
+/* The C library had an environment once: if it has none now, the program emptied it. */
+static bool environ_was_there;
 /* Address of errno in the thread that makes the instance: threads differ in it. */
 static int *default_maker;
 
@@ -139,7 +141,9 @@ static const char *environment_options(void)
 {
 	if (is_privileged())
 		return NULL;
-	return environ ? find_in_environ() : find_in_proc();
+	if (environ)
+		return find_in_environ();
+	return environ_was_there ? NULL : find_in_proc();
 }
 
 /* Once a process, whether or not there is memory for the instance then. */
@@ -237,7 +241,8 @@ static void fork_child(void)
 	pthread_mutex_unlock(&default_mutex);
 }
 
-__attribute__((constructor)) static void register_fork_handlers(void)
+__attribute__((constructor)) static void start(void)
 {
+	environ_was_there = environ != NULL;
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }

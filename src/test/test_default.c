@@ -44,11 +44,29 @@ static int case_limit_17(void)
 	return 0;
 }
 
-/* What the C library's start has not done yet when the first malloc() comes. */
-static int case_no_environ(void)
+/* Before the constructors of others: what the C library's start may not have done yet when the
+ * first malloc() comes. */
+__attribute__((constructor(101))) static void use_early(void)
+{
+	char **saved = environ;
+
+	if (!getenv("TEST_EARLY"))
+		return;
+	environ = NULL;
+	must(case_limit_17() == 0, 30);
+	environ = saved;
+}
+
+/* A program that empties its environment means it. */
+static int case_emptied(void)
 {
 	environ = NULL;
-	return case_limit_17();
+	return case_plain();
+}
+
+static bool is_emulated(void)
+{
+	return getenv("TEST_EMULATED") != NULL;
 }
 
 static int case_configured(void)
@@ -125,9 +143,17 @@ static void execute(void *context)
 {
 	const struct call *call = (const struct call *)context;
 
+	char options[256];
+
 	unsetenv("SLABPOOL_OPTIONS");
-	if (call->options)
+	/* An emulator needs seconds to reserve what the default is. */
+	if (call->run && call->run != case_plain && is_emulated()) {
+		snprintf(options, sizeof(options), "%s:arena_mib=512",
+			 call->options ? call->options : "");
+		setenv("SLABPOOL_OPTIONS", options, 1);
+	} else if (call->options) {
 		setenv("SLABPOOL_OPTIONS", call->options, 1);
+	}
 	if (call->run)
 		_exit(call->run());
 	execl(call->program, call->program, call->name, (char *)NULL);
@@ -187,7 +213,7 @@ int main(int argc, char **argv)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (argc > 1)
-		return strcmp(argv[1], "plain") == 0 ? case_plain() : case_no_environ();
+		return strcmp(argv[1], "plain") == 0 ? case_plain() : case_limit_17();
 	if (n < 0)
 		bail_out("no /proc");
 	self[n] = '\0';
@@ -201,7 +227,11 @@ int main(int argc, char **argv)
 	check(case_configured, "limit=17", "");
 	check(case_race, NULL, "");
 	check(case_errno, NULL, "");
-	check_program(self, "no-environ", "limit=17:misuse=report");
+	if (!is_emulated())
+		check(case_emptied, "limit=17:misuse=report:nonsense=1", "");
+	setenv("TEST_EARLY", "1", 1);
+	check_program(self, "early", "limit=17:misuse=report");
+	unsetenv("TEST_EARLY");
 	test_set_user_id(self);
 	return tap_done();
 }
