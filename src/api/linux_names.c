@@ -321,6 +321,16 @@ void kvfree_sensitive(const void *object, size_t size)
 	kvfree(object);
 }
 
+void *kmalloc_nolock(size_t size, gfp_t gfp, int node)
+{
+	return kmalloc(size, (gfp & ~__GFP_RECLAIM) | __GFP_NOWARN);
+}
+
+void kfree_nolock(const void *object)
+{
+	kfree(object);
+}
+
 bool kmem_valid_obj(void *object)
 {
 	struct slabpool *pool = instance();

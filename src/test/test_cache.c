@@ -536,6 +536,39 @@ static void test_ids_come_back(void)
 	instance_close("ids");
 }
 
+static void test_sheaf(void)
+{
+	struct kmem_cache *cache;
+	struct slab_sheaf *sheaf;
+	void *object[60];
+	unsigned int k, got = 0;
+
+	instance_open(NULL);
+	cache = plain("sheaf", 120, 0);
+	sheaf = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 20);
+	is_uint(kmem_cache_sheaf_size(sheaf), 20, "a sheaf of 20");
+	is_int(kmem_cache_refill_sheaf(cache, GFP_KERNEL, &sheaf, 60), 0, "refilled to 60");
+	tp.budget = 0;
+	for (k = 0; k < 60; k++) {
+		object[k] = kmem_cache_alloc_from_sheaf(cache, GFP_NOWAIT | __GFP_ZERO, sheaf);
+		got += object[k] && all_zero(object[k], 120);
+	}
+	is_uint(got, 60, "60 objects, zeroed, with no memory left");
+	ok(!kmem_cache_alloc_from_sheaf(cache, GFP_NOWAIT, sheaf), "then NULL");
+	is_int(kmem_cache_refill_sheaf(cache, GFP_NOWAIT | __GFP_NOWARN, &sheaf, 100000), -12,
+	       "no refill without memory: -ENOMEM");
+	is_uint(kmem_cache_sheaf_size(sheaf), 0, "and the sheaf is as it was");
+	is_int(kmem_cache_refill_sheaf(cache, GFP_KERNEL, NULL, 1), -22, "NULL: -EINVAL");
+	kmem_cache_return_sheaf(cache, GFP_KERNEL, sheaf);
+	is_uint(active(cache), 60, "what was taken stays with the user");
+	kmem_cache_free_bulk(cache, 60, object);
+	tp.budget = SIZE_MAX;
+	sheaf = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 5);
+	kmem_cache_return_sheaf(cache, GFP_KERNEL, sheaf);
+	is_uint(active(cache), 0, "what was not taken goes back");
+	instance_close("sheaf");
+}
+
 int main(void)
 {
 	test_platform_open(&tp, (size_t)256 << 20, 0);
@@ -555,6 +588,7 @@ int main(void)
 	test_flags();
 	test_many();
 	test_ids_come_back();
+	test_sheaf();
 	test_platform_close(&tp);
 	return tap_done();
 }

@@ -266,6 +266,21 @@ static void test_macros(void)
 	kvfree(virt);
 }
 
+static void test_newer_names(void)
+{
+	kmem_buckets *buckets = kmem_buckets_create("buckets", 0, 0, 0, NULL);
+	void *p = kmalloc_nolock(100, __GFP_ZERO, -1), *q = kmem_buckets_alloc(buckets, 50, GFP_KERNEL);
+	void *v = kmem_buckets_valloc(buckets, 5u << 20, GFP_KERNEL);
+
+	ok(p && filled(p, 100, 0), "kmalloc_nolock");
+	ok(q && ksize(q) >= 50, "kmem_buckets_alloc");
+	ok(v && ksize(v) >= 5u << 20, "kmem_buckets_valloc");
+	ok(kmem_cache_charge(q, GFP_KERNEL), "kmem_cache_charge");
+	kfree_nolock(p);
+	kfree(q);
+	kvfree(v);
+}
+
 static void test_what_is_it(void)
 {
 	char *p = kmalloc(100, GFP_KERNEL);
@@ -290,6 +305,7 @@ int main(void)
 	test_pages();
 	test_memalign();
 	test_macros();
+	test_newer_names();
 	test_what_is_it();
 	return tap_done();
 }

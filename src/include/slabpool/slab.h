@@ -228,6 +228,56 @@ SLABPOOL_API bool slab_is_available(void);
 static inline void kmem_cache_init(void) {}
 static inline void kmem_cache_init_late(void) {}
 
+/**
+ * kmalloc() and kfree() for contexts where Linux must not spin. Here they take the same locks as
+ * all others: not for signal handlers. They never reclaim, and never complain.
+ */
+SLABPOOL_API void *kmalloc_nolock(size_t size, gfp_t gfp, int node);
+SLABPOOL_API void kfree_nolock(const void *object);
+
+/** Objects set aside for later, so that taking them cannot fail (Linux 6.18). */
+struct slab_sheaf;
+/** @return a sheaf of at least @p size objects of @p cache, or NULL. Not shared between threads. */
+SLABPOOL_API struct slab_sheaf *kmem_cache_prefill_sheaf(struct kmem_cache *cache, gfp_t gfp,
+							 unsigned int size);
+/** Fills *@p sheaf up to @p size objects, in a larger one if need be. 0, or -ENOMEM (it is as it
+ * was), or -EINVAL for NULL. */
+SLABPOOL_API int kmem_cache_refill_sheaf(struct kmem_cache *cache, gfp_t gfp,
+					 struct slab_sheaf **sheaf, unsigned int size);
+/** Frees a sheaf and what it still holds. */
+SLABPOOL_API void kmem_cache_return_sheaf(struct kmem_cache *cache, gfp_t gfp,
+					  struct slab_sheaf *sheaf);
+/** One object of the sheaf, zeroed with __GFP_ZERO; NULL only if it is empty. */
+SLABPOOL_API void *kmem_cache_alloc_from_sheaf(struct kmem_cache *cache, gfp_t gfp,
+					       struct slab_sheaf *sheaf);
+/** Objects that are left. */
+SLABPOOL_API unsigned int kmem_cache_sheaf_size(struct slab_sheaf *sheaf);
+
+/** Memory cgroups do not exist here: always true. */
+static inline bool kmem_cache_charge(void *object, gfp_t gfp)
+{
+	(void)object;
+	(void)gfp;
+	return true;
+}
+
+/* Buckets, as in a kernel without CONFIG_SLAB_BUCKETS: there is one set, kmalloc's. */
+typedef struct kmem_cache *kmem_buckets[1];
+static inline kmem_buckets *kmem_buckets_create(const char *name, slab_flags_t flags,
+						unsigned int useroffset, unsigned int usersize,
+						void (*ctor)(void *))
+{
+	(void)name;
+	(void)flags;
+	(void)useroffset;
+	(void)usersize;
+	(void)ctor;
+	return (kmem_buckets *)ZERO_SIZE_PTR;
+}
+#define kmem_buckets_alloc(buckets, size, gfp) ((void)(buckets), kmalloc((size), (gfp)))
+#define kmem_buckets_alloc_track_caller(buckets, size, gfp) kmem_buckets_alloc(buckets, size, gfp)
+#define kmem_buckets_valloc(buckets, size, gfp) ((void)(buckets), kvmalloc((size), (gfp)))
+
 /* Type-safe forms of newer kernels. */
 #define kmalloc_obj(P, ...) ((__typeof__(P) *)kmalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
 #define kzalloc_obj(P, ...) ((__typeof__(P) *)kzalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
