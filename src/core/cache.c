@@ -273,7 +273,8 @@ void cache_reap(struct kmem_cache *cache)
 		slabpool_store_u32(&cache->epoch, cache->epoch + 1);
 		sync_unlock(cache->pool, &cache->lock);
 	}
-	depot_trim_all(cache);
+	if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
+		depot_trim(cache, 0, 0);
 }
 
 void *meta_alloc(struct slabpool *pool, unsigned int which)

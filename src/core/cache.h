@@ -181,15 +181,6 @@ void depot_trim_default(struct kmem_cache *cache);
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
 bool depot_grow(struct kmem_cache *cache);
-/* Gives all empty slabs back that may go now (not those that wait for a grace period that nobody
- * can tell). */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-void depot_trim_all(struct kmem_cache *cache);
 struct thread_slot;
 /* Fills the loaded magazine of a slot whose two are empty; false without memory. */
 /*@ requires cache: cache_ready(cache);
@@ -291,7 +282,8 @@ bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call);
     assigns *cache, *cache->arena, *cache->pool;
 */
 void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const char *call);
-/* The magazines of the calling thread, the depot and all empty slabs go back. */
+/* The magazines of the calling thread, the depot and all empty slabs go back; but the slabs of a
+ * cache whose pages wait for a grace period stay. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;
     exits never: \false;

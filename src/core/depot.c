@@ -377,13 +377,6 @@ void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
 	}
 }
 
-void depot_trim_all(struct kmem_cache *cache)
-{
-	if ((cache->flags & SLAB_TYPESAFE_BY_RCU) && !cache->pool->options.rcu_synchronize)
-		return;
-	depot_trim(cache, 0, 0);
-}
-
 void depot_trim_default(struct kmem_cache *cache)
 {
 	const struct slabpool_options *options = &cache->pool->options;

@@ -323,6 +323,7 @@ static struct kmem_cache *create_failed(struct slabpool *pool, const char *name,
 {
 	struct slabpool_report panic = {
 		.kind = SLABPOOL_REPORT_PANIC, .call = "kmem_cache_create", .cache = name,
+		.text = text,
 	};
 
 	check_bad_argument(pool, "kmem_cache_create", name, text, size);
@@ -526,6 +527,8 @@ int slabpool_cache_shrink(struct kmem_cache *cache)
 		return 0;
 	}
 	cache_reap(cache);
+	if ((cache->flags & SLAB_TYPESAFE_BY_RCU) && cache->pool->options.rcu_synchronize)
+		depot_trim(cache, 0, 0);
 	/* The magazines that went with the objects. */
 	for (k = 0; k < META_COUNT; k++)
 		cache_reap(&cache->pool->meta[k]);
