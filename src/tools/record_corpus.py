@@ -38,7 +38,7 @@ def convert(options, recording, target, name):
     entry = os.path.join(options.corpus, target, 'record-' + name)
     os.makedirs(os.path.dirname(entry), exist_ok=True)
     done = subprocess.run([options.trace, '--from-recording', recording, '--target', target,
-                           '--max-bytes', str(options.bytes), '--output', entry],
+                           '--limit', str(options.bytes), '--output', entry],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise Failed(f'{name}: slabpool-trace failed: {done.stderr.strip()}')
