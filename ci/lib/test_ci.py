@@ -23,8 +23,6 @@ from common import BUILD, ROOT, Failure, Results, environment, main, parser, run
 
 COMMANDS = ("setup", "test", "verify", "fuzz", "replay", "corpus", "coverage", "bench", "style",
             "test-ci")
-# The planted bug that the tests of ci/fuzz, ci/replay and ci/verify use.
-PLANTED = os.environ.get("SLABPOOL_TEST_BUG", "")
 CHECKS = []
 
 
@@ -239,14 +237,14 @@ def ci_run(t):
 def replay_fails(t):
     target = common.targets()[0]
     t.expect("ci/replay without a corpus fails", 1, "is missing or empty", "replay", "--sanitizer",
-             "plain", "--target", target, "--corpus", os.path.join(t.scratch, "none"))
+             "asan", "--target", target, "--corpus", os.path.join(t.scratch, "none"))
     os.makedirs(os.path.join(t.scratch, "empty", target), exist_ok=True)
     t.expect("ci/replay of an empty corpus fails", 1, "is missing or empty", "replay",
-             "--sanitizer", "plain", "--target", target, "--corpus",
+             "--sanitizer", "asan", "--target", target, "--corpus",
              os.path.join(t.scratch, "empty"))
     t.file(f"hollow/{target}/empty-file", "")
     t.expect("ci/replay of an empty input fails", 1, r"^\d+ passed, 1 failed$", "replay",
-             "--sanitizer", "plain", "--target", target, "--corpus",
+             "--sanitizer", "asan", "--target", target, "--corpus",
              os.path.join(t.scratch, "hollow"))
 
 
@@ -260,8 +258,15 @@ def coverage_fails(t):
 
 
 def planted_bug():
-    """Name of a planted bug and the target that finds it, from the list of the fuzz targets."""
-    raise NotImplementedError
+    """The first planted bug of the list that the replay drivers print, and its target."""
+    where = common.sanitized("asan")
+    common.compile(where, ["fuzzers"])
+    program = os.path.join(where, "fuzz", "fuzz_" + common.targets()[0])
+    status, text = run([program, "--plants"])
+    if status or not text.strip():
+        raise Failure(f"{program} --plants: status {status}: {text}")
+    words = text.splitlines()[0].split()
+    return words[0], words[-1]
 
 
 def command_after(text, heading):
@@ -330,6 +335,8 @@ def corpus_refuses(t):
              "corpus", "minimise", "--target", target, known)
     t.expect("ci/corpus add does not take what is known", 1, "not taken", "corpus", "add",
              "--target", target, known)
+    t.expect("ci/replay with a bug that is not planted", 1, "FUZZ_PLANT", "replay", "--sanitizer",
+             "asan", "--target", target, "--plant", "no-such-bug")
     t.expect("ci/corpus count", 0, rf"^{target} +[1-9]", "corpus", "count")
 
 
