@@ -12,7 +12,7 @@
 
 static struct block {
 	union {
-		uint64_t align;
+		uint64_t align SLABPOOL_ALIGNED(8);
 		unsigned char bytes[BLOCK_BYTES];
 	} data;
 	uint32_t owner;   /* pool + 1; 0: not given out */
