@@ -140,11 +140,38 @@ def _(copy, tests):
     tests.expect(0, r"^\d+ passed, 0 failed$", "--file", "slab", "--fct", "slab_take", *QUICK[:2])
 
 
-@test("slab: a taken object stays free")
-def _(copy, tests):
-    copy.change(SLAB, r"^\tbit_clear\(slab->free_bits, index\);\n", "")
-    tests.expect(1, r"^  slab_take is not proved \(gcc_x86_64\): src/core/slab\.",
-                 "--file", "slab", "--fct", "slab_take", *QUICK)
+# One line of the product is wrong: name, file, function that cannot be proved, line, wrong line.
+WRONG_LINES = [
+    ("geometry: rounding goes down", "geometry", "geometry_round_up",
+     r"return \(n \+ align - 1\) / align \* align;", "return n / align * align;"),
+    ("slab: a taken object stays free", "slab", "slab_take",
+     r"^\tbit_clear\(slab->free_bits, index\);\n", ""),
+    ("slab: an index out of range is given back", "slab", "slab_give",
+     r"index >= slab->capacity \|\| ", ""),
+    ("slab: the first word is never searched", "slab", "slab_init",
+     r"slab->hint = 0;", "slab->hint = 1;"),
+    ("magazine: pop gives the first object", "magazine", "magazine_pop",
+     r"return m->store->object\[m->count\];", "return m->store->object[0];"),
+    ("mempool: a failed attempt leaves the reserve alone", "mempool", "reserve_alloc",
+     r"return reserve_alloc_preallocated\(m\);", "return NULL;"),
+    ("mempool: a freed element never refills the reserve", "mempool", "reserve_free",
+     r"if \(!reserve_give\(m, element\)\)", "if (element)"),
+]
+
+
+def wrong_line(name, stem, function, line, wrong):
+    @test(name)
+    def _(copy, tests):
+        path = f"src/core/{stem}.c"
+        if not re.search(line, copy.read(path), re.M):
+            path = f"src/core/{stem}.h"
+        copy.change(path, line, wrong)
+        tests.expect(1, rf"^  {function} is not proved \(gcc_x86_64\): ", "--file", stem, "--fct",
+                     function, *QUICK)
+
+
+for entry in WRONG_LINES:
+    wrong_line(*entry)
 
 
 def planted(code):
