@@ -424,10 +424,11 @@ static void run_alloc_bulk(struct world *w, const struct fuzz_call *call)
 	got = w->a->cache_alloc_bulk(c->k, gfp, n, objects);
 	if (got != 0 && got != (int)n)
 		fuzz_fail("result", "bulk allocation of %u gives %d", n, got);
-	/* Those that were got before it failed may have been zeroed, too. */
-	if (got || world_drop(w, 0) || w->reports > 1)
-		expect_ctor_zero(w, c, n ? gfp : 0);
+	if (got)
+		expect_ctor_zero(w, c, gfp);
 	if (!got) {
+		/* Those that were got before it failed may have been zeroed, too. */
+		w->warned_ctor_zero |= world_drop(w, KIND(CTOR_ZERO)) != 0;
 		if (n)
 			null_check(w, root, 0, gfp, n);
 		return;

@@ -63,9 +63,12 @@ static void *overlapping_alloc(struct kmem_cache *cache, gfp_t gfp)
 
 static void *unzeroed_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
-	void *p = REAL.cache_alloc(cache, gfp & ~__GFP_ZERO);
+	void *p;
 
-	if (p && (gfp & __GFP_ZERO) && !fuzz_world.cache[fuzz_world.current_cache].ctor)
+	if (!(gfp & __GFP_ZERO) || fuzz_world.cache[fuzz_world.current_cache].ctor)
+		return REAL.cache_alloc(cache, gfp);
+	p = REAL.cache_alloc(cache, gfp & ~__GFP_ZERO);
+	if (p)
 		memset(p, 0xa5, REAL.cache_size(cache));
 	return p;
 }
@@ -105,12 +108,13 @@ static void *scribbling_alloc(struct kmem_cache *cache, gfp_t gfp)
 
 static void *guard_kmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
 {
+	unsigned char *p;
+
 	if (mem.last && model_find(mem.last) != FUZZ_NONE)
 		mem.last[REAL.ksize(pool, mem.last) - 1] ^= 1;
-	mem.last = REAL.kmalloc(pool, size, gfp);
-	if (ZERO_OR_NULL_PTR(mem.last) || REAL.ksize(pool, mem.last) == size)
-		mem.last = NULL;
-	return mem.last ? mem.last : REAL.kmalloc(pool, size, gfp);
+	p = REAL.kmalloc(pool, size, gfp);
+	mem.last = ZERO_OR_NULL_PTR(p) || REAL.ksize(pool, p) == size ? NULL : p;
+	return p;
 }
 
 static size_t short_ksize(struct slabpool *pool, const void *object)

@@ -282,6 +282,9 @@ static const char *next_event(struct conversion *c, bool *done)
 		return NULL;
 	}
 	c->events++;
+	/* What failed for want of memory may succeed here, and nobody would free the element. */
+	if (event == EVENT_POOL_ALLOC && (byte & FAILED))
+		return NULL;
 	handle = convert_event(c, (enum event)event);
 	if (shape->gives == GIVES_NOTHING || (byte & FAILED))
 		return NULL;

@@ -98,6 +98,16 @@ void fuzz_print_program(FILE *out, const struct fuzz_target *target, const uint8
 	}
 }
 
+/* A word that stands several times among the choices, to weigh more, is written at its first. */
+static const char *c_of_choice(const struct fuzz_arg *arg, uint32_t value)
+{
+	uint32_t i = 0;
+
+	while (strcmp(arg->names[i].word, arg->names[value].word))
+		i++;
+	return arg->names[i].c;
+}
+
 static void emit_arg(FILE *out, const struct fuzz_call *call, unsigned int i)
 {
 	const struct fuzz_arg *arg = &call->op->arg[i];
@@ -105,7 +115,7 @@ static void emit_arg(FILE *out, const struct fuzz_call *call, unsigned int i)
 	if (arg->kind == FUZZ_BITS)
 		print_bits(out, arg, call->arg[i], true);
 	else if (arg->kind == FUZZ_CHOICE)
-		fputs(arg->names[call->arg[i]].c, out);
+		fputs(c_of_choice(arg, call->arg[i]), out);
 	else
 		fprintf(out, "%uu", call->arg[i]);
 }

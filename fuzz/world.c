@@ -52,7 +52,7 @@ void fuzz_fail(const char *oracle, const char *format, ...)
 
 void world_act(struct world *w)
 {
-	if (w->emit) {
+	if (w->emit && w->call) {
 		fuzz_emit_call(w->emit, w->call);
 		fflush(w->emit);
 	}

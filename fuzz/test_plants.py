@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""usage: test_plants.py BUILD CORPUS [NAME...]
+
+Replays the corpora under every planted bug (fuzz/planted.c) and checks that each is found, and that
+the oracle which it is for finds it. BUILD holds the programs fuzz_TARGET with the replay driver,
+CORPUS a directory a target. Prints TAP."""
+import os
+import re
+import subprocess
+import sys
+
+
+def plants(build):
+    program = os.path.join(build, "fuzz_kmem_cache")
+    text = subprocess.run([program, "--plants"], check=True, capture_output=True, text=True).stdout
+    return [tuple(line.split("\t")) for line in text.splitlines()]
+
+
+def run(build, corpus, target, bug):
+    """Replays one corpus under a bug: the status, and the oracle that failed or ''."""
+    command = [os.path.join(build, "fuzz_" + target), os.path.join(corpus, target)]
+    environment = dict(os.environ, FUZZ_PLANT=bug)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace",
+                          env=environment, timeout=300, check=False)
+    found = re.search(r"^fuzz: oracle (.+)$", done.stderr, re.M)
+    return done.returncode, found.group(1) if found else "", done.stderr
+
+
+def main():
+    if "--help" in sys.argv:
+        print(__doc__)
+        return 0
+    if len(sys.argv) < 3 or not os.path.isdir(sys.argv[2]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    build, corpus, only = sys.argv[1], sys.argv[2], sys.argv[3:]
+    chosen = [plant for plant in plants(build) if not only or plant[0] in only]
+    targets = sorted({target for _, _, target in chosen})
+    failed, number = 0, 0
+    print(f"1..{len(chosen) + len(targets) + 1}")
+
+    def check(held, text, more=""):
+        nonlocal failed, number
+        number += 1
+        failed += not held
+        print(f"{'ok' if held else 'not ok'} {number} - {text}", flush=True)
+        for line in more.splitlines()[:6] if not held else ():
+            print(f"# {line}")
+
+    # Without a bug nothing is found: otherwise all that follows would say nothing.
+    for target in targets:
+        status, oracle, error = run(build, corpus, target, "")
+        check(status == 0 and not oracle, f"{target} without a bug passes", error)
+    for name, want, target in chosen:
+        status, oracle, error = run(build, corpus, target, name)
+        check(status != 0 and oracle == want,
+              f"{name} is found by oracle \"{want}\"",
+              f"status {status}, oracle \"{oracle}\"\n{error}")
+    status, _, error = run(build, corpus, "kmem_cache", "no-such-bug")
+    check(status == 2 and "FUZZ_PLANT" in error, "an unknown bug is refused", error)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
