@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/geometry.h"
+#include "../../proofs/logic/MultipleLemmas.acsl"
+#include "../../proofs/logic/PowerLemmas.acsl"
 
 /* Binary logarithm of SLAB_MAX_BYTES. */
 #define RUN_SHIFT 22u
@@ -358,111 +360,126 @@ static bool request_is_sane(const struct geometry_request *request)
 	return object_is_sane(request, 1u << limit) && granule_is_sane(request, 1u << shift);
 }
 
-/* Alignment, granule and stride. */
-/*@ requires memory: \valid_read(request) && \valid(geometry) &&
-             \separated(request, geometry);
-    requires sane: request_sane(request);
-    requires limit: most == largest_run(request->page_shift);
+/* An object's bytes, rounded up to its alignment. */
+/*@ requires powers: power_of_two(align) && power_of_two(most);
+    requires range: 0 < bytes <= most <= SLAB_MAX_BYTES && align <= most;
     terminates always: \true;
     exits never: \false;
-    assigns geometry->align, geometry->granule, geometry->stride;
-    ensures sizes: sizes_meet{Pre, Post}(request, geometry);
-    ensures powers: power_of_two(geometry->align) && power_of_two(geometry->granule);
-    ensures align: larger_of(8, \old(request->align)) <= geometry->align <= most;
-    ensures granule: 8 <= geometry->granule <= geometry->stride <= most;
-    ensures multiple: geometry->stride % geometry->align == 0 &&
-            geometry->stride % geometry->granule == 0;
+    assigns \nothing;
+    ensures value: \result == rounded(bytes, align);
+    ensures multiple: \result % align == 0;
+    ensures range: 0 < \result <= most;
 */
-static void sizes_choose(const struct geometry_request *request, struct geometry *geometry)
-/*@ ghost (uint32_t most) */
+static uint32_t stride_of(uint32_t bytes, uint32_t align) /*@ ghost (uint32_t most) */
 {
-	uint32_t align, granule, stride;
-
-	/*@ ghost largest_run_of(request->page_shift); */
-	align = geometry_align(request->size, request->align, request->hwcache_align);
-	/*@ assert align: power_of_two(align) && align <= most; */
-	/*@ assert align_meets: align == request_align(request); */
-	/*@ ghost rounding_stays_below(request->before + request->size + request->after, align,
-	                               most); */
-	stride = geometry_round_up(request->before + request->size + request->after, align);
-	/*@ assert stride_meets: stride == request_stride(request); */
-	/*@ ghost small_powers(); */
-	granule = request->granule;
-	if (granule == 0)
-		granule = granule_choose(stride, 1u << request->page_shift);
-	/*@ assert granule: power_of_two(granule) && 8 <= granule <= two(request->page_shift); */
-	/*@ assert granule_meets: granule == request_granule(request); */
-	/*@ ghost rounding_stays_below(stride, granule, most); */
-	/*@ ghost rounding_keeps_align(stride, align, granule); */
-	stride = geometry_round_up(stride, granule);
-	/*@ assert holds: granule <= stride; */
-	geometry->align = align;
-	geometry->granule = granule;
-	geometry->stride = stride;
+	/*@ ghost rounding_stays_below(bytes, align, most); */
+	return geometry_round_up(bytes, align);
 }
 
-/* Capacity and colours of a slab of run bytes. */
-/*@ requires memory: \valid(geometry);
-    requires powers: power_of_two(geometry->align) && power_of_two(geometry->granule) &&
-             power_of_two(run);
-    requires range: 8 <= geometry->align <= run && 8 <= geometry->granule;
-    requires stride: geometry->granule <= geometry->stride <= run <= SLAB_MAX_BYTES;
-    requires multiple: geometry->stride % geometry->align == 0 &&
-             geometry->stride % geometry->granule == 0;
+/* The granule that is asked for, or else the best that a page holds. */
+/*@ requires wish: wish == 0 || (power_of_two(wish) && 8 <= wish <= page);
+    requires range: stride <= SLAB_MAX_BYTES && 512 <= page;
     terminates always: \true;
     exits never: \false;
-    assigns geometry->capacity, geometry->colour_off, geometry->colours;
-    ensures capacity: capacity_meets(geometry, run);
-    ensures colours: colours_meet(geometry, run);
-    ensures aligned: all_aligned(geometry, run);
-    ensures granular: all_granular(geometry, run);
-    ensures fits: colours_fit(geometry, run);
+    assigns \nothing;
+    ensures value: \result == (wish == 0 ? granule_for(stride, page) : wish);
+    ensures power: power_of_two(\result);
+    ensures range: 8 <= \result <= page;
 */
-static void run_fill(struct geometry *geometry, uint32_t run)
+static uint32_t granule_of(uint32_t wish, uint32_t stride, uint32_t page)
 {
-	uint32_t capacity = run_objects(run, geometry->stride), waste, off;
-
-	waste = run - capacity * geometry->stride;
-	off = max_of(max_of(geometry->align, geometry->granule), GEOMETRY_CACHE_LINE);
 	/*@ ghost small_powers(); */
-	/*@ assert power: power_of_two(off); */
-	/*@ ghost power_divides(geometry->align, off); */
-	/*@ ghost power_divides(geometry->granule, off); */
-	/*@ ghost power_divides(geometry->align, run); */
-	/*@ ghost power_divides(geometry->granule, run); */
-	/*@ assert quotient: capacity <= run / geometry->stride; */
-	/*@ ghost quotient_in_order(run, geometry->granule, geometry->stride); */
-	/*@ assert waste: waste == waste_in(run, geometry->stride); */
-	/*@ ghost multiples_below(waste, off); */
-	geometry->capacity = capacity;
-	geometry->colour_off = off;
-	geometry->colours = waste / off + 1;
+	return wish != 0 ? wish : granule_choose(stride, page);
+}
+
+/* A stride that is a multiple of align, rounded up to the granule. */
+/*@ requires powers: power_of_two(align) && power_of_two(granule) && power_of_two(most);
+    requires range: 0 < stride <= most <= SLAB_MAX_BYTES && granule <= most;
+    requires multiple: stride % align == 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == rounded(stride, granule);
+    ensures multiples: \result % align == 0 && \result % granule == 0;
+    ensures range: stride <= \result <= most && granule <= \result;
+*/
+static uint32_t stride_granular(uint32_t stride, uint32_t granule)
+/*@ ghost (uint32_t align, uint32_t most) */
+{
+	/*@ ghost rounding_stays_below(stride, granule, most); */
+	/*@ ghost rounding_keeps_align(stride, align, granule); */
+	return geometry_round_up(stride, granule);
+}
+
+/* Bytes from colour to colour. */
+/*@ requires powers: power_of_two(align) && power_of_two(granule);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == larger_of(larger_of(align, granule), GEOMETRY_CACHE_LINE);
+    ensures multiples: \result % align == 0 && \result % granule == 0;
+*/
+static uint32_t colour_step(uint32_t align, uint32_t granule)
+{
+	uint32_t step = max_of(max_of(align, granule), GEOMETRY_CACHE_LINE);
+
+	/*@ ghost small_powers(); */
+	/*@ assert power: power_of_two(step); */
+	/*@ ghost power_divides(align, step); */
+	/*@ ghost power_divides(granule, step); */
+	return step;
+}
+
+/* How many colours the waste of a run allows. */
+/*@ requires range: 0 < stride <= run <= SLAB_MAX_BYTES && 0 < step;
+    requires capacity: capacity == objects_in(run, stride) && 0 < capacity &&
+             capacity * stride <= run;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures colours: colours_meet(\result, step, stride, run);
+    ensures fits: colours_fit(\result, step, capacity, stride, run);
+*/
+static uint32_t colour_count(uint32_t run, uint32_t capacity, uint32_t stride, uint32_t step)
+{
+	uint32_t waste = run - capacity * stride;
+
+	/*@ assert waste: waste == waste_in(run, stride); */
+	/*@ ghost multiples_below(waste, step); */
+	return waste / step + 1;
 }
 
 bool geometry_compute(const struct geometry_request *request, struct geometry *geometry)
 {
-	uint32_t shift = request->page_shift, high, order;
+	uint32_t shift = request->page_shift, align, granule, stride, order, run, capacity, step;
 
 	if (!request_is_sane(request))
 		return false;
-	high = min_of(request->max_order, largest_order(shift));
 	/*@ ghost uint32_t most = largest_run_of(shift); */
-	sizes_choose(request, geometry) /*@ ghost (most) */;
-	/*@ assert kept: request->min_order == \at(request->min_order, Pre) &&
-	      request->max_order == \at(request->max_order, Pre) &&
-	      request->page_shift == \at(request->page_shift, Pre) &&
-	      request->min_objects == \at(request->min_objects, Pre); */
-	/*@ assert range: \at(request->min_order, Pre) <= high <= order_limit(shift); */
-	order = order_find(request->min_order, high, shift, geometry->stride,
-			   max_of(geometry->stride, geometry->align), request->min_objects);
-	/*@ assert order: order_is_chosen(order, \at(request->min_order, Pre), high, shift,
-	      geometry->stride, larger_of(geometry->stride, geometry->align),
-	      \at(request->min_objects, Pre)); */
-	/*@ assert range: shift + order <= RUN_SHIFT; */
+	align = geometry_align(request->size, request->align, request->hwcache_align);
+	/*@ assert align: power_of_two(align) && align <= most && 8 <= align; */
+	stride = stride_of(request->before + request->size + request->after, align)
+		 /*@ ghost (most) */;
+	granule = granule_of(request->granule, stride, 1u << shift);
+	stride = stride_granular(stride, granule) /*@ ghost (align, most) */;
+	order = order_find(request->min_order, min_of(request->max_order, largest_order(shift)),
+			   shift, stride, max_of(stride, align), request->min_objects);
+	/*@ assert limit: order <= order_limit(shift); */
+	/*@ assert range: 9 <= shift + order <= RUN_SHIFT; */
 	/*@ ghost run_is_power(shift + order); */
-	geometry->order = order;
-	run_fill(geometry, 1u << (shift + order));
-	/*@ assert order: geometry->order == order; */
+	run = 1u << (shift + order);
+	/*@ assert value: run == two(shift + order) <= SLAB_MAX_BYTES; */
+	/*@ assert run: power_of_two(run) && align <= run && stride <= run && granule <= run; */
+	/*@ ghost power_divides(align, run); */
+	/*@ ghost power_divides(granule, run); */
+	capacity = run_objects(run, stride);
+	/*@ ghost quotient_in_order(run, granule, stride); */
+	step = colour_step(align, granule);
+	*geometry = (struct geometry){
+		.align = align, .stride = stride, .granule = granule, .order = order,
+		.capacity = capacity, .colour_off = step,
+		.colours = colour_count(run, capacity, stride, step),
+	};
 	return true;
 }
 

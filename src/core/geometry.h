@@ -38,7 +38,6 @@ struct geometry {
 /* Size classes of kmalloc: 8, 16, 32, 64, 96, 128, 192, 256 ... 8192. */
 #define GEOMETRY_KMALLOC_CLASSES 13u
 
-#include "../../proofs/logic/Alignment.acsl"
 #include "../../proofs/logic/Power.acsl"
 #include "../../proofs/logic/Geometry.acsl"
 #include "../../proofs/logic/Request.acsl"
@@ -115,14 +114,27 @@ uint32_t geometry_order_of(uint64_t bytes, uint32_t page_shift);
     behavior met:
       assumes sane: request_sane(request);
       ensures met: \result;
-      ensures sizes: sizes_meet{Pre, Post}(request, geometry);
-      ensures order: order_meets{Pre, Post}(request, geometry);
-      ensures capacity: capacity_meets(geometry, run_of{Pre, Post}(request, geometry));
-      ensures colours: colours_meet(geometry, run_of{Pre, Post}(request, geometry));
-      ensures least_align: geometry->align >= \old(request->align);
-      ensures aligned: all_aligned(geometry, run_of{Pre, Post}(request, geometry));
-      ensures granular: all_granular(geometry, run_of{Pre, Post}(request, geometry));
-      ensures fits: colours_fit(geometry, run_of{Pre, Post}(request, geometry));
+      ensures align: geometry->align == request_align{Pre}(request) &&
+              geometry->align >= \old(request->align);
+      ensures granule: geometry->granule == request_granule{Pre}(request);
+      ensures stride: geometry->stride ==
+              rounded(request_stride{Pre}(request), geometry->granule);
+      ensures order: order_meets{Pre}(request, geometry->order, geometry->stride,
+                                      geometry->align);
+      ensures capacity: capacity_meets(geometry->capacity, geometry->stride, geometry->granule,
+                                       two(\old(request->page_shift) + geometry->order));
+      ensures colour_off: geometry->colour_off ==
+              larger_of(larger_of(geometry->align, geometry->granule), GEOMETRY_CACHE_LINE);
+      ensures colours: colours_meet(geometry->colours, geometry->colour_off, geometry->stride,
+                                    two(\old(request->page_shift) + geometry->order));
+      ensures aligned: all_multiples(geometry->align, geometry->stride, geometry->colour_off,
+                                     two(\old(request->page_shift) + geometry->order));
+      ensures granular: all_multiples(geometry->granule, geometry->stride,
+                                      geometry->colour_off,
+                                      two(\old(request->page_shift) + geometry->order));
+      ensures fits: colours_fit(geometry->colours, geometry->colour_off, geometry->capacity,
+                                geometry->stride,
+                                two(\old(request->page_shift) + geometry->order));
     complete behaviors;
     disjoint behaviors;
 */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/slab.h"
-#include "../../proofs/logic/Alignment.acsl"
 #include "../../proofs/logic/Word.acsl"
+#include "../../proofs/logic/BitLemmas.acsl"
+#include "../../proofs/logic/MultipleLemmas.acsl"
 
 
 /*@ requires position: k < 64;
