@@ -4,13 +4,12 @@
 
 Each program does a small piece of work under the preload library with SLABPOOL_OPTIONS=record=FILE;
 its longest recording is cut to size by slabpool-trace and becomes corpus/kmalloc/record-PROGRAM.
-A program linked to slabpool (--linked NAME=COMMAND) becomes an entry of every target that has
-operations for what it calls.
+Programs that are linked to slabpool become entries of the targets that have operations for what
+they call.
 """
 import argparse
 import glob
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,15 @@ import programs  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORPUS = os.path.join(HERE, '..', '..', 'corpus')
+
+
+# Programs linked to slabpool, below the build directory, and their targets.
+LINKED = [
+    ('my_cache', 'src/examples/my_cache', ['kmem_cache']),
+    ('inode_cache', 'src/kernel/test/face_inode_cache', ['kmem_cache']),
+    ('rcu_objects', 'src/kernel/test/face_rcu_objects', ['kmem_cache']),
+    ('bio_pool', 'src/kernel/test/face_bio_pool', ['kmem_cache', 'mempool']),
+]
 
 
 class Failed(Exception):
@@ -61,19 +69,22 @@ def record_program(options, program):
         convert(options, longest(records), 'kmalloc', program.name)
 
 
-def record_linked(options, name, command):
+def record_linked(options, name, path, targets):
+    path = os.path.join(options.build, path)
+    if not os.access(path, os.X_OK):
+        raise Failed(f"{name}: there is no '{path}': build it first, or say --build")
     with tempfile.TemporaryDirectory() as records:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              env=dict(os.environ, SLABPOOL_OPTIONS=f'record={records}/r'),
-                              check=False)
+        done = subprocess.run([path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False,
+                              env=dict(os.environ, SLABPOOL_OPTIONS=f'record={records}/r'))
         if done.returncode != 0:
             raise Failed(f'{name}: exit status {done.returncode}')
-        for target in options.target or ['kmem_cache']:
+        for target in targets:
             convert(options, longest(records), target, name)
 
 
-def main():
-    names = [p.name for p in programs.PROGRAMS]
+def parse():
+    names = [p.name for p in programs.PROGRAMS] + [row[0] for row in LINKED]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--build', default='build', help='build directory (default: build)')
@@ -82,22 +93,22 @@ def main():
     parser.add_argument('--corpus', default=os.path.normpath(CORPUS))
     parser.add_argument('--bytes', type=int, default=4096, help='largest entry (default: 4096)')
     parser.add_argument('--program', action='append', choices=names, help='only this one')
-    parser.add_argument('--linked', action='append', default=[], metavar='NAME=COMMAND',
-                        help='also record a program that is linked to slabpool')
-    parser.add_argument('--target', action='append', help='targets of --linked')
     options = parser.parse_args()
+    options.program = options.program or names
     options.library = options.library or f'{options.build}/src/tools/libslabpool-preload.so'
     options.trace = options.trace or f'{options.build}/src/tools/slabpool-trace'
     for file in options.library, options.trace:
         if not os.access(file, os.R_OK):
             parser.error(f"there is no '{file}': build it first, or say --build")
-    if any('=' not in text for text in options.linked):
-        parser.error('--linked needs NAME=COMMAND')
+    return options
+
+
+def main():
+    options = parse()
     failed = 0
-    work = [(record_program, (p,)) for p in programs.PROGRAMS
-            if p.name in (options.program or names) and (options.program or not options.linked)]
-    work += [(record_linked, (name, shlex.split(command)))
-             for name, command in (text.split('=', 1) for text in options.linked)]
+    work = [(record_program, (program,)) for program in programs.PROGRAMS
+            if program.name in options.program]
+    work += [(record_linked, row) for row in LINKED if row[0] in options.program]
     for function, arguments in work:
         try:
             if function is record_program and not arguments[0].find():
