@@ -167,7 +167,7 @@ static void run_compare(struct world *w, const struct fuzz_call *call)
 }
 
 static const struct fuzz_op op_compare = {
-	"compare", FUZZ_MAKES_NOTHING, -1, run_compare, "show_cache(c[$0])", { ARG_CACHE },
+	"compare", FUZZ_MAKES_NOTHING, -1, run_compare, "show_cache($0)", { ARG_CACHE },
 };
 
 static const struct fuzz_op *const ops[] = {

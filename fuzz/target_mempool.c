@@ -176,7 +176,7 @@ static void run_alloc(struct world *w, const struct fuzz_call *call)
 
 static const struct fuzz_op op_alloc = {
 	"mempool_alloc", FUZZ_MAKES_OBJECT, -1, run_alloc,
-	"took($r, ELEMENT, $0, element_size[$0], mempool_alloc(m[$0], $1))",
+	"took($r, ELEMENT, $0, element_size[$0], (waits = 0, mempool_alloc(m[$0], $1)))",
 	{ ARG_POOL, ARG_GFP },
 };
 
