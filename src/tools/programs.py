@@ -206,7 +206,7 @@ static int f{i}(struct s{i} *list, int n)
 	int sum = {i};
 	for (; list && n; list = list->next, n--)
 		for (int j = 0; j < {1 + i % 9}; j++)
-			sum += list->a[j] * (j ^ {i}) + (int)strlen(list->name ? list->name : "{word}");
+			sum += list->a[j] * (j ^ {i}) + (int)strlen(list->name ?: "{word}");
 	switch (sum % {3 + i % 5}) {{
 	case 0: return sum;
 	case 1: return -sum;

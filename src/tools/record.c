@@ -26,14 +26,14 @@
  *	 5 cache_free       cache object            ends it
  *	 6 kmalloc          size gfp                gives an object
  *	 7 kfree            object                  ends it
- *	 8 krealloc         object size gfp         ends the old object and gives a new one, in place
- *	                                            or not; with RECORD_NOTHING and size > 0 the old
- *	                                            one lives on, with size 0 it is gone
+ *	 8 krealloc         object size gfp         ends the old object and gives a new one, also
+ *	                                            in place; with RECORD_NOTHING the old one lives
+ *	                                            on if size > 0, and is gone if size is 0
  *	 9 kmemalign        size align gfp          gives an object
  *	10 pages_alloc      order gfp               gives an object
  *	11 pages_free       object order            ends it
- *	12 mempool_create   min_nr kind data        gives a pool; kind: enum record_backing; data: the
- *	                                            cache, the size or the order
+ *	12 mempool_create   min_nr kind data        gives a pool; kind: enum record_backing;
+ *	                                            data: the cache, the size or the order
  *	13 mempool_destroy  pool                    ends it
  *	14 mempool_resize   pool min_nr
  *	15 mempool_alloc    pool gfp                gives an element

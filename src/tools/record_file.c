@@ -177,7 +177,8 @@ static void append(const unsigned char *bytes, size_t length)
 /* A locked, empty file; EWOULDBLOCK if another process records into it. */
 static int open_locked(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666), high, error;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	int high, error;
 
 	if (fd < 0)
 		return -errno;

@@ -12,8 +12,8 @@
 /* Not every C library declares it. */
 void *pvalloc(size_t size);
 
-/* The compiler knows too much about these sizes. */
-static volatile size_t huge = SIZE_MAX;
+/* The compiler knows too much about constants. */
+static volatile size_t huge = SIZE_MAX, three = 3, odd_align = 24;
 
 static bool aligned(const void *p, size_t align)
 {
@@ -84,7 +84,7 @@ static void test_errno(void)
 	errno = 0;
 	is_ptr(pvalloc(huge - 5), NULL, "pvalloc with an overflow");
 	is_int(errno, ENOMEM, "sets ENOMEM");
-	is_int(posix_memalign(&q, 3, 8), EINVAL, "posix_memalign: no power of two");
+	is_int(posix_memalign(&q, three, 8), EINVAL, "posix_memalign: no power of two");
 	is_int(posix_memalign(&q, 4, 8), sizeof(void *) > 4 ? EINVAL : 0, "less than a pointer");
 	is_int(posix_memalign(&q, 0, 8), EINVAL, "nor 0");
 	errno = 77;
@@ -92,7 +92,7 @@ static void test_errno(void)
 	is_int(errno, 77, "and errno is left alone");
 	ok(q == p || sizeof(void *) == 4, "as is the pointer");
 	errno = 0;
-	is_ptr(aligned_alloc(48, 96), NULL, "aligned_alloc: no power of two");
+	is_ptr(aligned_alloc(odd_align, 96), NULL, "aligned_alloc: no power of two");
 	is_int(errno, EINVAL, "sets EINVAL");
 	errno = 77;
 	free(p);
@@ -122,7 +122,7 @@ static void test_alignments(void)
 			free(r);
 		}
 	is_uint(bad, 0, "posix_memalign, memalign, aligned_alloc");
-	void *p = valloc(10), *q = pvalloc(10), *r = memalign(24, 10);
+	void *p = valloc(10), *q = pvalloc(10), *r = memalign(odd_align, 10);
 
 	ok(p && aligned(p, (size_t)sysconf(_SC_PAGESIZE)), "valloc");
 	ok(q && aligned(q, (size_t)sysconf(_SC_PAGESIZE)) &&

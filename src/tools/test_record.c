@@ -111,7 +111,8 @@ static void test_long_name(void)
 	unsigned char bytes[RECORD_EVENT_MAX];
 	char name[1000];
 	struct slabpool_event event = EVENT(CACHE_CREATE, .size = SIZE_MAX, .align = SIZE_MAX,
-					    .flags = UINT32_MAX, .name = name, .result = at(0x9000));
+					    .flags = UINT32_MAX, .name = name,
+					    .result = at(0x9000));
 
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
