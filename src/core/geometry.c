@@ -451,7 +451,8 @@ static uint32_t colour_count(uint32_t run, uint32_t capacity, uint32_t stride, u
 
 bool geometry_compute(const struct geometry_request *request, struct geometry *geometry)
 {
-	uint32_t shift = request->page_shift, align, granule, stride, order, run, capacity, step;
+	uint32_t shift = request->page_shift, align, granule, stride, order, exponent, run;
+	uint32_t capacity, step, colours;
 
 	if (!request_is_sane(request))
 		return false;
@@ -465,21 +466,25 @@ bool geometry_compute(const struct geometry_request *request, struct geometry *g
 	order = order_find(request->min_order, min_of(request->max_order, largest_order(shift)),
 			   shift, stride, max_of(stride, align), request->min_objects);
 	/*@ assert limit: order <= order_limit(shift); */
-	/*@ assert range: 9 <= shift + order <= RUN_SHIFT; */
-	/*@ ghost run_is_power(shift + order); */
-	run = 1u << (shift + order);
-	/*@ assert value: run == two(shift + order) <= SLAB_MAX_BYTES; */
-	/*@ assert run: power_of_two(run) && align <= run && stride <= run && granule <= run; */
+	exponent = shift + order;
+	/*@ ghost run_is_power(exponent); */
+	run = 1u << exponent;
+	/*@ assert run: run == two(shift + order) && power_of_two(run); */
+	/*@ assert holds: align <= run && granule <= stride <= run <= SLAB_MAX_BYTES; */
 	/*@ ghost power_divides(align, run); */
 	/*@ ghost power_divides(granule, run); */
 	capacity = run_objects(run, stride);
 	/*@ ghost quotient_in_order(run, granule, stride); */
+	/*@ assert capacity: capacity_meets(capacity, stride, granule, run); */
 	step = colour_step(align, granule);
-	*geometry = (struct geometry){
-		.align = align, .stride = stride, .granule = granule, .order = order,
-		.capacity = capacity, .colour_off = step,
-		.colours = colour_count(run, capacity, stride, step),
-	};
+	colours = colour_count(run, capacity, stride, step);
+	geometry->align = align;
+	geometry->stride = stride;
+	geometry->granule = granule;
+	geometry->order = order;
+	geometry->capacity = capacity;
+	geometry->colour_off = step;
+	geometry->colours = colours;
 	return true;
 }
 

@@ -2,10 +2,9 @@
 #include "core/lookup.h"
 #include "../../proofs/logic/MultipleLemmas.acsl"
 
-size_t lookup_offset(const struct arena *arena, const void *p)
+size_t lookup_offset(const struct arena *arena, const unsigned char *p)
 {
-	return slabpool_pointer_offset(arena->base, arena->pages * LOOKUP_PAGE_BYTES,
-				       (const unsigned char *)p);
+	return slabpool_pointer_offset(arena->base, arena->pages * LOOKUP_PAGE_BYTES, p);
 }
 
 uint32_t lookup_slab(const struct arena *arena, size_t offset)
@@ -24,8 +23,12 @@ uint32_t lookup_object(const struct arena *arena, uint32_t slab, size_t offset)
 	const struct slab *s = &arena->slab[slab];
 	size_t start = s->page * LOOKUP_PAGE_BYTES;
 
+	/*@ ghost multiples_ordered(s->capacity, s->stride); */
+	/*@ assert fits: s->first + s->capacity * s->stride <= s->bytes; */
+	/*@ assert multiples: \forall integer i; 0 <= i < s->capacity ==>
+	      0 <= i * s->stride && i * s->stride + s->stride <= s->capacity * s->stride; */
 	/*@ assert objects: \forall integer i; 0 <= i < s->capacity ==>
-	      i * s->stride + s->stride <= s->capacity * s->stride; */
+	      0 <= object_offset(s, i) && object_offset(s, i) + s->stride <= s->bytes; */
 	if (offset < start || offset - start >= s->bytes)
 		return SLAB_NO_OBJECT;
 	return slab_object_at(s, (uint32_t)(offset - start));

@@ -17,11 +17,11 @@
     exits never: \false;
     assigns \nothing;
     ensures inside: \result < arena_bytes(arena) ==>
-            (unsigned char *)p == arena->base + \result;
+            p == arena->base + \result;
     ensures outside: \result >= arena_bytes(arena) ==> \result == LOOKUP_NOT_IN &&
-            !points_into(arena->base, arena_bytes(arena), (unsigned char *)p);
+            !points_into(arena->base, arena_bytes(arena), p);
 */
-size_t lookup_offset(const struct arena *arena, const void *p);
+size_t lookup_offset(const struct arena *arena, const unsigned char *p);
 
 /* The slab that owns the page at a byte offset inside the arena, or SLAB_NO_SLAB (page unowned,
  * or a page run). */
