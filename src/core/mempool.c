@@ -25,7 +25,8 @@
  *
  *   bounds          0 <= curr_nr <= size, and elements[i] != NULL for i < curr_nr
  *   reserve         an attempt returns NULL  ==>  curr_nr == 0 under the lock
- *   refill          free hands an element to the backend  ==>  curr_nr == size under the lock
+ *   refill          free hands an element to the backend  ==>  curr_nr == size, under the lock or
+ *                   at a glance that is as late as the element was handed out
  *   conservation    a call changes (got from backends - given to backends) - (put into reserves -
  *                   taken from reserves) by +1 if it returns an element, by -1 if it takes one,
  *                   else by 0: nothing is lost and nothing is handed out twice
@@ -163,7 +164,7 @@ void reserve_free(struct mempool *m, void *element)
 {
 	if (!element)
 		return;
-	if (!reserve_give(m, element))
+	if (reserve_seems_full(m) || !reserve_give(m, element))
 		element_free(m, element);
 }
 

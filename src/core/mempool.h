@@ -161,6 +161,20 @@ void reserve_lock(struct mempool *m);
     assigns m->lock;
 */
 void reserve_unlock(struct mempool *m);
+/*
+ * A glance without the lock, so that frees do not queue for it: true if the reserve was full at a
+ * moment after the calling thread got what it is about to free. (Whoever took an element out of
+ * the reserve lowered curr_nr before; a thread that has the element sees that or a later value.)
+ */
+/*@ requires pool: pool_valid(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1];
+    ensures invariant: pool_valid(m);
+    ensures full: \result ==> m->curr_nr == reserve_size(m);
+    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
+*/
+bool reserve_seems_full(struct mempool *m);
 
 /*
  * --- Proved: the reserve. Postconditions about m speak of the moment when the lock was given
@@ -285,7 +299,8 @@ void *reserve_alloc_preallocated(struct mempool *m);
 unsigned int reserve_alloc_bulk(struct mempool *m, void **elements, unsigned int count,
 				gfp_t gfp);
 
-/* NULL is a no-op. The backend gets the element only if the reserve is full. */
+/* NULL is a no-op. The backend gets the element only if the reserve is full, under the lock or at a
+ * glance. */
 /*@ requires pool: pool_valid(m);
     requires ledger: ledger_room;
     terminates always: \true;
