@@ -33,8 +33,8 @@ MACHINES = {
 }
 # What is tested: under an emulator only programs that meson itself starts with it, as a script
 # that starts another program has no emulator to hand.
-SUITES = ("unit", "examples")
-EMULATED_SUITES = ("unit",)
+SUITES = ["--suite", "unit", "--suite", "examples"]
+EMULATED_SUITES = ["--suite", "unit", "--no-suite", "fuzz"]
 # What a freestanding program must bring.
 BARE_NEEDS = {"memcpy", "memset"}
 BARE_MACHINE = ["-mcpu=cortex-m3", "-mthumb"]
@@ -83,8 +83,7 @@ def hosted(results, name):
                "-Dtools=false", "-Dbench=false"]
     where = build(f"cross-{name}", options)
     emulated = MACHINES[name][1] is not None
-    chosen = [part for suite in (EMULATED_SUITES if emulated else SUITES)
-              for part in ("--suite", suite)]
+    chosen = EMULATED_SUITES if emulated else SUITES
     # An emulator needs up to fifty times as long, above all to reserve address space.
     env = {"TEST_EMULATED": "1", "SLABPOOL_OPTIONS": "arena_mib=512"} if emulated else {}
     meson_test(results, name, where, [*chosen, "--timeout-multiplier", "10" if emulated else "2"],
