@@ -15,7 +15,9 @@
  *
  * fork(): the handlers take the lock of this file and all locks of the instance before, and give
  * them back on both sides. They are registered by a constructor, before the program's own: so
- * they run last before the fork and first after it, and other handlers may allocate.
+ * they run last before the fork and first after it, and other handlers may allocate. Further
+ * instances, and the locks of mempools, are their owners' affair, as every lock of a program is:
+ * a child must not use those that another thread was using at the moment of fork().
  */
 #include "api/options.h"
 #include "tools/record.h"
