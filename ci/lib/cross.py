@@ -98,7 +98,8 @@ def bare_sources():
     source = os.path.join(ROOT, "src")
     return [*sorted(glob.glob(os.path.join(source, "core", "*.c"))),
             *sorted(glob.glob(os.path.join(source, "api", "*.c"))),
-            os.path.join(source, "platform", "bare.c"), os.path.join(source, "platform", "buffer.c")]
+            os.path.join(source, "platform", "bare.c"),
+            os.path.join(source, "platform", "buffer.c")]
 
 
 def arm(tool, *arguments):

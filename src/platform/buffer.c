@@ -6,9 +6,9 @@
  *	| piece | piece |   piece     |  never given out |
  *
  * reserve() cuts the next piece off, aligned; unreserve() takes the last piece back, leaves others
- * where they are, and takes all back when none is left. A piece is zeroed when it is cut and again when its contents are dropped,
- * so what is committed for the first time reads as zero, whatever the buffer held. Nothing more is
- * asked of it: all of the buffer is always readable and writable.
+ * where they are, and takes all back when none is left. A piece is zeroed when it is cut and again
+ * when its contents are dropped, so what is committed for the first time reads as zero, whatever
+ * the buffer held. Nothing more is asked of it: all of the buffer is always readable and writable.
  *
  * Reports go line by line to the function that slabpool_bare_output() was given.
  */

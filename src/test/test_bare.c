@@ -59,7 +59,8 @@ static unsigned int fill(struct kmem_cache *cache, unsigned int size)
 		count++;
 	}
 	for (i = 0; i < count; i++) {
-		broken += object[i][0] != (unsigned char)i || object[i][size - 1] != (unsigned char)i;
+		broken += object[i][0] != (unsigned char)i;
+		broken += object[i][size - 1] != (unsigned char)i;
 		kmem_cache_free(cache, object[i]);
 	}
 	is_uint(broken, 0, "%u objects of %u bytes were zeroed and kept what was written", count,
