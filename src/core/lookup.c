@@ -1,4 +1,38 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * From an address to its slab and object, and back.
+ *
+ *      p --- base --> offset --- page_map --> slab --- division --> object
+ *
+ *      base            page 0   page 1   page 2   page 3   page 4
+ *      |---------------|--------|--------|--------|--------|-----
+ *      page_map          0        s + 1    s + 1    RUN + n  0
+ *                        nobody   slab s   slab s   n pages  (inside a run: 0)
+ *
+ * No header is ever looked for near p: an address that the caller made up leads to an offset, an
+ * entry of a table and a descriptor, each of them checked against its bounds, and never to memory
+ * that the allocator does not own. That is at once the check for foreign pointers.
+ *
+ * Guarantee, proved by the contracts in lookup.h:
+ *  1. lookup_offset() is exact: base + offset = p, or p is none of the arena's bytes.
+ *  2. lookup_slab() is what the page map says. Where the map is exact (each page of a slab's run
+ *     names it, and no other page does), the slab owns the page, and no other slab does.
+ *  3. lookup_object() is i if and only if object i holds the byte:
+ *     start(i) <= offset < start(i) + stride.
+ *  4. lookup_address() is the inverse of 3. Its object lies inside the run, overlaps no other
+ *     object of the slab, and is memory if the run is. It is aligned to whatever divides the
+ *     arena's address, the run's start, the colour and the stride: the buddy layer gives runs
+ *     that are aligned to their size, and geometry makes the rest multiples of the alignment.
+ *
+ * One thing is taken on trust: slabpool_pointer_offset() in slabpool/compiler.h, three lines that
+ * compare two addresses as numbers. Nothing here looks at what a pointer points to.
+ *
+ * Locking: none. base, pages and the tables' addresses never change; an entry of the page map is
+ * read by a relaxed atomic load, and whoever asks about a live object asks about an entry that
+ * stays as it is while the object lives.
+ *
+ * How to observe it: kmem_dump_obj() prints what these functions find.
+ */
 #include "core/lookup.h"
 #include "../../proofs/logic/MultipleLemmas.acsl"
 

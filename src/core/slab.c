@@ -1,4 +1,44 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One slab: which of its objects are free.
+ *
+ * A slab is a run of pages cut into objects of one stride. Nothing of what is known about it lies
+ * inside the run: the descriptor and one bit an object stand in tables of the arena, so that a
+ * write behind the end of an object cannot harm them.
+ *
+ *      run    |colour|  object 0  |  object 1  | ... | object capacity-1 | waste |
+ *             0    first      first+stride                                     bytes
+ *
+ *      bits   free_bits[0]     free_bits[1]     ...      last word
+ *             bit 0 .. 63      bit 64 .. 127             bits from capacity on are 0
+ *                 ^ hint: every word before it is 0
+ *
+ * States of object i and their legal moves
+ *  1. free     bit set: slab_take() may hand it out
+ *  2. taken    bit clear: it is the cache layer's, in a magazine, in the depot or with the user
+ *     slab_init()  all free
+ *     slab_take()  free -> taken; always the lowest free one
+ *     slab_give()  taken -> free; refuses what is free already
+ *
+ * Guarantee, proved by the contracts in slab.h, with F(s) the set { i : bit i of s is set }:
+ *     F(s) is a subset of 0 .. capacity-1, and free_count = |F(s)|
+ *     take:  F' = F \ { min F }, and the result is min F; SLAB_NO_OBJECT if and only if F is empty
+ *     give:  F' = F + { i } if i < capacity is not in F; otherwise false and F' = F
+ *     offset(i) = first + i * stride;  for i != j the ranges [offset(i), offset(i) + stride) and
+ *     [offset(j), offset(j) + stride) are disjoint and lie in [0, bytes); what divides first and
+ *     stride divides offset(i)
+ *     object_at(o) = i  if and only if  offset(i) <= o < offset(i) + stride
+ *
+ * Why a search by words: a slab is used in bursts, a magazine at a time. The hint stands at the
+ * word that was used last, so that taking 64 objects costs one test and one count of trailing
+ * zeros each, and ascending addresses come for nothing. The hint only ever errs low.
+ *
+ * Locking: the lock of the cache that owns the slab. The functions touch nothing but the fields
+ * that slab.h names above "Owned by the cache layer", and the slab's own words.
+ *
+ * How to observe it: slab_is_valid() checks all of the above on a live slab; the sum of
+ * capacity - free_count over a cache's slabs is what its statistics call taken.
+ */
 #include "core/slab.h"
 #include "../../proofs/logic/Word.acsl"
 #include "../../proofs/logic/BitLemmas.acsl"
