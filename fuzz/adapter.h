@@ -8,6 +8,7 @@
 #define FUZZ_ADAPTER_H
 
 #include "core/geometry.h"
+#include "core/slab.h"
 #include <slabpool/slabpool.h>
 
 #define CAP_CACHES 0x1u     /* kmem_cache_* */
@@ -22,7 +23,12 @@
 #define CAP_PLATFORM 0x200u /* lives on the platform table: nothing may be left over */
 #define CAP_CLASSES 0x400u  /* ksize is that of a size class, powers of two are aligned */
 #define CAP_THREADS 0x800u  /* thread_exit, thread_flush, tune, shrink, reap */
-#define CAP_ALL 0xfffu
+#define CAP_FORK 0x1000u    /* fork handlers, and damage to its structures */
+#define CAP_ALL 0x1fffu
+
+/* What is_valid() said of structures that were damaged on purpose. */
+enum fuzz_seen { FUZZ_SEEN_NOTHING, FUZZ_SEEN_DAMAGE, FUZZ_SEEN_MISSED };
+enum fuzz_seen fuzz_damage(struct kmem_cache *cache, unsigned int kind, unsigned int which);
 
 struct fuzz_adapter {
 	const char *name;
@@ -35,6 +41,11 @@ struct fuzz_adapter {
 	void (*memory_info)(struct slabpool *pool, struct slabpool_memory_info *info);
 	void (*thread_flush)(struct slabpool *pool);
 	void (*thread_exit)(struct slabpool *pool, void *record);
+	void (*fork_prepare)(struct slabpool *pool);
+	void (*fork_parent)(struct slabpool *pool);
+	void (*fork_child)(struct slabpool *pool);
+	/* Damages one value, asks is_valid(), undoes it. */
+	enum fuzz_seen (*damage)(struct kmem_cache *cache, unsigned int kind, unsigned int which);
 
 	struct kmem_cache *(*cache_create)(struct slabpool *pool, const char *name,
 					   unsigned int size, const struct kmem_cache_args *args,

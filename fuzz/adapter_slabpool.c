@@ -2,6 +2,8 @@
 /* slabpool under the oracles: the public functions themselves. */
 #include "adapter.h"
 
+#include "core/instance.h"
+
 static int bulk_of_pool(mempool_t *mempool, void **elements, unsigned int count,
 			unsigned int allocated)
 {
@@ -18,6 +20,10 @@ const struct fuzz_adapter fuzz_adapter_slabpool = {
 	.memory_info = slabpool_memory_info,
 	.thread_flush = slabpool_thread_flush,
 	.thread_exit = slabpool_thread_exit,
+	.fork_prepare = slabpool_fork_prepare,
+	.fork_parent = slabpool_fork_parent,
+	.fork_child = slabpool_fork_child,
+	.damage = fuzz_damage,
 	.cache_create = slabpool_cache_create,
 	.cache_destroy = kmem_cache_destroy,
 	.cache_shrink = kmem_cache_shrink,

@@ -38,6 +38,8 @@ void alloc_one(struct world *w, uint32_t cache, gfp_t gfp, uint32_t handle);
 /* Misuse, threads, time and checks: the operations of calls_common.c. */
 extern const struct fuzz_op op_free_inside, op_free_foreign, op_thread, op_thread_exit,
 	op_thread_flush, op_clock, op_reap, op_check, op_show, op_write, op_fault;
+/* What ordinary calls do not reach: calls_inside.c. */
+extern const struct fuzz_op op_fork, op_damage, op_crowd, op_odd, op_slab;
 /* kmem_cache_*: calls_cache.c. */
 extern const struct fuzz_op op_cache_create, op_cache_create_args, op_cache_destroy,
 	op_cache_shrink, op_cache_alloc, op_cache_free, op_cache_free_to, op_cache_alloc_bulk,

@@ -429,6 +429,7 @@ static void run_alloc_bulk(struct world *w, const struct fuzz_call *call)
 	if (!got) {
 		/* Those that were got before it failed may have been zeroed, too. */
 		w->warned_ctor_zero |= world_drop(w, KIND(CTOR_ZERO)) != 0;
+		c->spoiled |= (gfp & __GFP_ZERO) != 0;
 		if (n)
 			null_check(w, root, 0, gfp, n);
 		return;

@@ -180,13 +180,15 @@ const struct fuzz_op op_free_inside = {
 	{ ARG_OBJECT, ARG_NUMBER("offset", 0, 0x3fffff, 7) },
 };
 
-enum foreign { FOREIGN_STATIC, FOREIGN_OUTSIDE, FOREIGN_ODD, FOREIGN_HIGH, FOREIGN_ZERO_SIZE };
+enum foreign { FOREIGN_STATIC, FOREIGN_OUTSIDE, FOREIGN_ODD, FOREIGN_HIGH, FOREIGN_ZERO_SIZE,
+	       FOREIGN_TABLE };
 static const struct fuzz_word foreign_words[] = {
 	{ "static", "0", FOREIGN_STATIC },
 	{ "outside", "1", FOREIGN_OUTSIDE },
 	{ "odd", "2", FOREIGN_ODD },
 	{ "high", "3", FOREIGN_HIGH },
 	{ "zero-size", "4", FOREIGN_ZERO_SIZE },
+	{ "table", "5", FOREIGN_TABLE },
 	{ NULL, NULL, 0 },
 };
 static const struct fuzz_word how_words[] = {
@@ -208,6 +210,8 @@ static void *foreign_address(enum foreign which)
 		return (char *)place + 3;
 	case FOREIGN_HIGH:
 		return (void *)(UINTPTR_MAX - 15);
+	case FOREIGN_TABLE:
+		return fuzz_platform_last();
 	default:
 		return ZERO_SIZE_PTR;
 	}

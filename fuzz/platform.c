@@ -26,7 +26,7 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-#define BUFFER_BYTES ((size_t)64 << 20)
+#define BUFFER_BYTES ((size_t)128 << 20)
 #define GRAIN_SHIFT 9
 #define GRAIN ((size_t)1 << GRAIN_SHIFT)
 #define RESERVATIONS 16u
@@ -319,6 +319,11 @@ bool fuzz_platform_reserved(const void *address)
 		if (reservations[i].bytes && offset - reservations[i].start < reservations[i].bytes)
 			return true;
 	return false;
+}
+
+void *fuzz_platform_last(void)
+{
+	return buffer + (buffer_used ? buffer_used - 1 : 0);
 }
 
 void *fuzz_platform_outside(void)

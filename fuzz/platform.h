@@ -52,6 +52,8 @@ extern struct fuzz_platform_state fuzz_platform;
 void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_platform_plan *plan);
 /* True if address lies in memory that is reserved now. */
 bool fuzz_platform_reserved(const void *address);
+/* The last byte that was ever reserved in this world: of somebody's tables. */
+void *fuzz_platform_last(void);
 /* Any address inside the buffer that is not reserved now. */
 void *fuzz_platform_outside(void);
 

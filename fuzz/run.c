@@ -71,7 +71,7 @@ const struct fuzz_op op_instance = {
 		{ "max_order", FUZZ_NUMBER, 0, 8, 5, NULL },
 		{ "min_objects", FUZZ_NUMBER, 1, 64, 8, NULL },
 		{ "retain_kib", FUZZ_NUMBER, 0, 255, 128, NULL },
-		{ "arena_mib", FUZZ_NUMBER, 1, 4, 2, NULL },
+		{ "arena_mib", FUZZ_NUMBER, 1, 12, 2, NULL },
 		{ "granule", FUZZ_CHOICE, 0, 0, 0, granule_words },
 	},
 };

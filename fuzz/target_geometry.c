@@ -173,7 +173,7 @@ static const struct fuzz_op op_compare = {
 static const struct fuzz_op *const ops[] = {
 	&op_compute, &op_small, &op_cache_create, &op_compare, &op_cache_alloc_many,
 	&op_free_many, &op_cache_create_args, &op_cache_alloc, &op_cache_free, &op_cache_shrink,
-	&op_check,
+	&op_check, &op_slab,
 };
 
 const struct fuzz_target fuzz_target_geometry = {

@@ -10,6 +10,7 @@ static const struct fuzz_op *const kmem_cache_ops[] = {
 	&op_cache_free_to, &op_free_inside, &op_free_foreign, &op_cache_create_args,
 	&op_cache_tune, &op_tune_line, &op_thread, &op_thread_exit, &op_thread_flush, &op_clock,
 	&op_reap, &op_check, &op_show, &op_write, &op_fault, &op_kfree, &op_kmalloc,
+	&op_fork, &op_damage, &op_crowd, &op_odd,
 };
 
 const struct fuzz_target fuzz_target_kmem_cache = {
@@ -25,7 +26,7 @@ static const struct fuzz_op *const kmalloc_ops[] = {
 	&op_kvmalloc, &op_kvfree, &op_kvrealloc, &op_vmalloc, &op_vfree, &op_alloc_pages,
 	&op_free_pages, &op_free_inside, &op_free_foreign, &op_size_roundup, &op_cache_free_bulk,
 	&op_thread, &op_thread_exit, &op_thread_flush, &op_clock, &op_reap, &op_check, &op_show,
-	&op_write, &op_fault, &op_tune_line,
+	&op_write, &op_fault, &op_tune_line, &op_fork, &op_odd,
 };
 
 const struct fuzz_target fuzz_target_kmalloc = {
@@ -59,6 +60,8 @@ static int nothing_left(struct kmem_cache *cache, void *context)
 
 static void destroy_caches(struct world *w)
 {
+	while (w->crowd_count)
+		w->a->cache_destroy(w->crowd[--w->crowd_count]);
 	for (uint32_t i = 0; i < w->cache_count; i++) {
 		struct wcache *c = &w->cache[i];
 

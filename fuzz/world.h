@@ -48,6 +48,7 @@ struct wcache {
 	uint32_t in_pools;    /* objects that mempools hold or handed out */
 	uint64_t ctor_calls;
 	uint64_t failures;    /* NULLs that the program was given */
+	bool spoiled;         /* a failed bulk allocation zeroed constructed objects */
 };
 
 struct world {
@@ -62,6 +63,8 @@ struct world {
 
 	uint32_t cache_count, object_count;
 	struct wcache cache[FUZZ_MAX_CACHES];
+	struct kmem_cache *crowd[256];
+	uint32_t crowd_count;        /* caches that have no handle */
 	uint32_t current_cache;      /* whose constructor may run now, or FUZZ_NONE */
 	uint64_t epoch;              /* raised when slabs may have gone back */
 
