@@ -298,7 +298,7 @@ static SLABPOOL_COLD void report_zero(mempool_t *pool)
 
 void *mempool_alloc(mempool_t *pool, gfp_t gfp)
 {
-	gfp_t first = reserve_gfp_first(gfp), again = reserve_gfp_again(gfp);
+	gfp_t first = reserve_gfp(gfp, true), again = reserve_gfp(gfp, false);
 	void *element;
 
 	if (SLABPOOL_UNLIKELY(gfp & __GFP_ZERO))
@@ -356,15 +356,15 @@ int(mempool_alloc_bulk)(mempool_t *pool, void **elements, unsigned int count,
 	}
 	if (SLABPOOL_UNLIKELY(pool->pool->event != NULL))
 		return alloc_each(pool, elements, count);
-	missing = reserve_alloc_bulk(pool, elements, count, reserve_gfp_first(GFP_KERNEL));
+	missing = reserve_alloc_bulk(pool, elements, count, reserve_gfp(GFP_KERNEL, true));
 	if (missing > 0)
 		missing = reserve_alloc_bulk(pool, elements, count,
-					     reserve_gfp_again(GFP_KERNEL));
+					     reserve_gfp(GFP_KERNEL, false));
 	while (missing > 0) {
 		if (!wait_for_elements(pool, missing, "mempool_alloc_bulk"))
 			return RESERVE_NO_MEMORY;
 		missing = reserve_alloc_bulk(pool, elements, count,
-					     reserve_gfp_again(GFP_KERNEL));
+					     reserve_gfp(GFP_KERNEL, false));
 	}
 	return 0;
 }

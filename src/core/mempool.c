@@ -54,14 +54,12 @@ _Static_assert(sizeof(int) == 4, "the ledger of the proof counts elements in 64 
 #define GFP_WITHOUT (__GFP_ZERO | __GFP_NOFAIL)
 #define GFP_WITH (__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
 
-gfp_t reserve_gfp_again(gfp_t gfp)
+gfp_t reserve_gfp(gfp_t gfp, bool first)
 {
-	return (gfp & ~GFP_WITHOUT) | GFP_WITH;
-}
-
-gfp_t reserve_gfp_first(gfp_t gfp)
-{
-	return reserve_gfp_again(gfp) & ~GFP_WITHOUT_FIRST;
+	gfp = (gfp & ~GFP_WITHOUT) | GFP_WITH;
+	if (first)
+		gfp &= ~GFP_WITHOUT_FIRST;
+	return gfp;
 }
 
 /* --- elements: between this thread and the backend ------------------------------------------ */

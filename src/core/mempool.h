@@ -186,21 +186,14 @@ bool reserve_seems_full(struct mempool *m);
 /*@ terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures never_blocks: (\result & ___GFP_DIRECT_RECLAIM) == 0;
+    ensures never_blocks: first ==> (\result & ___GFP_DIRECT_RECLAIM) == 0;
+    ensures may_block: !first ==>
+      (\result & ___GFP_DIRECT_RECLAIM) == (gfp & ___GFP_DIRECT_RECLAIM);
     ensures quiet: (\result & ___GFP_NOWARN) != 0;
     ensures no_zero: (\result & ___GFP_ZERO) == 0;
     ensures no_end: (\result & ___GFP_NOFAIL) == 0;
 */
-gfp_t reserve_gfp_first(gfp_t gfp);
-/*@ terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures may_block: (\result & ___GFP_DIRECT_RECLAIM) == (gfp & ___GFP_DIRECT_RECLAIM);
-    ensures quiet: (\result & ___GFP_NOWARN) != 0;
-    ensures no_zero: (\result & ___GFP_ZERO) == 0;
-    ensures no_end: (\result & ___GFP_NOFAIL) == 0;
-*/
-gfp_t reserve_gfp_again(gfp_t gfp);
+gfp_t reserve_gfp(gfp_t gfp, bool first);
 
 /*
  * Sets a pool up and fills its reserve. 0, -EINVAL for a negative min_nr or a NULL function,
