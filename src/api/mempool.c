@@ -12,7 +12,7 @@
 /* A waiter tries the backend again after this time even if no element came back. */
 #define WAIT_MILLISECONDS 5000u
 
-/* --- the ready-made functions ------------------------------------------------------------------ */
+/* --- the ready-made functions --- */
 
 void *mempool_alloc_slab(gfp_t gfp, void *pool_data)
 {
@@ -56,7 +56,7 @@ void mempool_free_pages(void *element, void *pool_data)
 	__free_pages(element, (unsigned int)(uintptr_t)pool_data);
 }
 
-/* --- life and death ---------------------------------------------------------------------------- */
+/* --- life and death --- */
 
 /* What is wrong with the arguments of a new pool, or NULL. */
 static const char *refusal(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn,
@@ -219,7 +219,7 @@ int mempool_resize(mempool_t *pool, int new_min_nr)
 	return error;
 }
 
-/* --- pools over the ready-made functions -------------------------------------------------------- */
+/* --- pools over the ready-made functions --- */
 
 int mempool_init_slab_pool(mempool_t *pool, int min_nr, struct kmem_cache *cache)
 {
@@ -265,7 +265,7 @@ mempool_t *mempool_create_page_pool(int min_nr, int order)
 			      (void *)(uintptr_t)(unsigned int)order);
 }
 
-/* --- elements ---------------------------------------------------------------------------------- */
+/* --- elements --- */
 
 /* Waits until the reserve may hold as many elements, or for five seconds; false where nothing can
  * be waited for. The look and the wait happen under one hold of the lock: no wake is missed. */

@@ -62,7 +62,7 @@ gfp_t reserve_gfp(gfp_t gfp, bool first)
 	return gfp;
 }
 
-/* --- elements: between this thread and the backend ------------------------------------------ */
+/* --- elements: between this thread and the backend --- */
 
 /* True for a pool over a ready-made pair of functions that names no instance. */
 /*@ requires memory: \valid_read(m);
@@ -101,7 +101,7 @@ void element_free(struct mempool *m, void *element)
 	m->free(element, m->pool_data);
 }
 
-/* --- the reserve; the lock is held ----------------------------------------------------------- */
+/* --- the reserve; the lock is held --- */
 
 int size_of_reserve(const struct mempool *m)
 {
@@ -122,7 +122,7 @@ void reserve_put(struct mempool *m, void *element)
 	/*@ ghost reserve_in = reserve_in + 1; */
 }
 
-/* --- the reserve; these take the lock -------------------------------------------------------- */
+/* --- the reserve; these take the lock --- */
 
 bool reserve_give(struct mempool *m, void *element)
 {
@@ -166,7 +166,7 @@ void reserve_free(struct mempool *m, void *element)
 		element_free(m, element);
 }
 
-/* --- bulk ------------------------------------------------------------------------------------ */
+/* --- bulk --- */
 
 /* Fills NULL entries from the backend until it gives none. @return how many are NULL still. */
 /*@ requires pool: pool_valid(m);
@@ -305,7 +305,7 @@ unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigne
 	return given;
 }
 
-/* --- init and exit: no other thread uses the pool -------------------------------------------- */
+/* --- init and exit: no other thread uses the pool --- */
 
 /*@ requires pool: pool_valid(m);
     requires ledger: ledger_room;
