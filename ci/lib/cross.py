@@ -20,7 +20,7 @@ import os
 import time
 
 from common import (CORPUS, Failure, ROOT, Results, Usage, build, builddir, count_tap, have, main,
-                    meson_test, parser, relative, run, say, tail, targets)
+                    meson_test, parser, relative, run, say, setup, tail, targets)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Compiler and emulator (or None).
@@ -192,6 +192,7 @@ def work():
     if options.self_test:
         self_test(results)
         return results.close(options.json)
+    setup("base,cross")
     for name in options.machine or MACHINES:
         one(results, name, bool(options.machine))
     return results.close(options.json)
