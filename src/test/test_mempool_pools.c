@@ -195,7 +195,7 @@ static void test_events(struct slabpool *instance)
 	is_str(seen.name, "kmalloc", "creation names the kind of elements");
 	ok(seen.result[0] == pool && seen.object[0] == (void *)(uintptr_t)40 && seen.size[0] == 2,
 	   "and the pool, pool_data and min_nr");
-	ok(seen.owner[1] == pool && seen.result[1] == seen.object[2], "alloc and free: the element");
+	ok(seen.owner[1] == pool && seen.result[1] == seen.object[2], "alloc, free: the element");
 	is_uint(seen.size[3], 3, "resize: the new min_nr");
 	ok(seen.result[5] == slots[0] && seen.result[6] == slots[1], "bulk: each element");
 }
