@@ -100,7 +100,8 @@ class Verify:
     def prove(self):
         status, found = self.command("prove", "--report", REPORT)
         self.results.figures["prove"] = {key: found.get(key) for key in
-                                         ("passed", "failed", "seconds", "steps")}
+                                         ("goals", "proved", "problems", "versions", "seconds",
+                                          "steps")}
         return status == 0, proof_figures(found) if found else f"status {status}"
 
     def run(self, parts):
@@ -121,9 +122,10 @@ class Verify:
 
 
 def proof_figures(found):
-    """One line from ci/prove's counts: a check of it is a goal, or a rule about the sources."""
-    total = found["passed"] + found["failed"]
-    return f"{found['passed']} of {total} goals and checks passed"
+    """One line from ci/prove's report."""
+    text = f"{found.get('proved', '?')} of {found.get('goals', '?')} goals proved"
+    problems = len(found.get("problems", []))
+    return text + (f", {problems} other faults" if problems else "")
 
 
 def revision():
