@@ -133,8 +133,8 @@ class InstallTest:
         else:
             self.results.skip("install: C++", "g++ is not installed")
         # Kernel sources, and so the face, are not written for -Wunused-parameter.
-        self.client("kernel face", "cc", "module.c", ["-Wno-unused-parameter"], package="slabpool-kernel",
-                    wanted="module loaded.*module unloaded")
+        self.client("kernel face", "cc", "module.c", ["-Wno-unused-parameter"],
+                    package="slabpool-kernel", wanted="module loaded.*module unloaded")
         self.subproject()
 
     def pkg(self, *arguments):
@@ -156,7 +156,8 @@ class InstallTest:
         libs = self.pkg("--libs", *(["--static"] if static else []), package)
         held = flags is not None and libs is not None and self.do(
             [compiler, "-Wall", "-Wextra", "-Werror", *options, "-O2", "-o", program,
-             *flags, os.path.join(self.source, source), *(["-x", "none"] if "-x" in options else []),
+             *flags, os.path.join(self.source, source),
+             *(["-x", "none"] if "-x" in options else []),
              *libs])
         if held:
             status, text = run([program], env={"LD_LIBRARY_PATH": os.path.join(self.prefix, "lib")})

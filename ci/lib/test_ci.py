@@ -361,7 +361,8 @@ def readme(t):
             missing = [word for word in words if word.startswith("--")
                        and word not in help_of(t, command)]
             t.ok(f"README: {part.strip()}", not missing, f"not in its help: {missing}")
-    for path in sorted(set(re.findall(r"[`\s]((?:src|ci|fuzz|proofs|corpus|\.ci)/[\w./-]+)", text))):
+    paths = re.findall(r"[`\s]((?:src|ci|fuzz|proofs|corpus|\.ci)/[\w./-]+)", text)
+    for path in sorted(set(paths)):
         t.ok(f"README: {path}", os.path.exists(os.path.join(ROOT, path)))
     with open(os.path.join(ROOT, "src", "include", "slabpool", "slabpool.h")) as file:
         header = file.read().replace("\\\n", "")
