@@ -41,6 +41,9 @@ struct fuzz_adapter {
 	void (*memory_info)(struct slabpool *pool, struct slabpool_memory_info *info);
 	void (*thread_flush)(struct slabpool *pool);
 	void (*thread_exit)(struct slabpool *pool, void *record);
+	void (*observe)(struct slabpool *pool,
+			void (*event)(void *context, const struct slabpool_event *event),
+			void *context);
 	void (*fork_prepare)(struct slabpool *pool);
 	void (*fork_parent)(struct slabpool *pool);
 	void (*fork_child)(struct slabpool *pool);

@@ -20,6 +20,7 @@ const struct fuzz_adapter fuzz_adapter_slabpool = {
 	.memory_info = slabpool_memory_info,
 	.thread_flush = slabpool_thread_flush,
 	.thread_exit = slabpool_thread_exit,
+	.observe = slabpool_observe,
 	.fork_prepare = slabpool_fork_prepare,
 	.fork_parent = slabpool_fork_parent,
 	.fork_child = slabpool_fork_child,

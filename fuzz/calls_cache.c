@@ -281,7 +281,8 @@ static void run_shrink(struct world *w, const struct fuzz_call *call)
 		fuzz_fail("result", "cache_info(cache %u) fails", root);
 	if (left != (info.slabs != 0))
 		fuzz_fail("result", "shrink says %d, %zu slabs are left", left, info.slabs);
-	if (info.empty_slabs && !(w->cache[root].flags & SLAB_TYPESAFE_BY_RCU))
+	if (info.empty_slabs &&
+	    (!(w->cache[root].flags & SLAB_TYPESAFE_BY_RCU) || w->options.rcu_synchronize))
 		fuzz_fail("result", "%zu empty slabs after shrink", info.empty_slabs);
 }
 

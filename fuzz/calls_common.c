@@ -181,7 +181,7 @@ const struct fuzz_op op_free_inside = {
 };
 
 enum foreign { FOREIGN_STATIC, FOREIGN_OUTSIDE, FOREIGN_ODD, FOREIGN_HIGH, FOREIGN_ZERO_SIZE,
-	       FOREIGN_TABLE };
+	       FOREIGN_TABLE, FOREIGN_UNOPENED };
 static const struct fuzz_word foreign_words[] = {
 	{ "static", "0", FOREIGN_STATIC },
 	{ "outside", "1", FOREIGN_OUTSIDE },
@@ -189,6 +189,7 @@ static const struct fuzz_word foreign_words[] = {
 	{ "high", "3", FOREIGN_HIGH },
 	{ "zero-size", "4", FOREIGN_ZERO_SIZE },
 	{ "table", "5", FOREIGN_TABLE },
+	{ "unopened", "6", FOREIGN_UNOPENED },
 	{ NULL, NULL, 0 },
 };
 static const struct fuzz_word how_words[] = {
@@ -210,6 +211,8 @@ static void *foreign_address(enum foreign which)
 		return (char *)place + 3;
 	case FOREIGN_HIGH:
 		return (void *)(UINTPTR_MAX - 15);
+	case FOREIGN_UNOPENED:
+		return fuzz_platform_unopened((size_t)fuzz_world.options.arena_mib << 20);
 	case FOREIGN_TABLE:
 		return fuzz_platform_last();
 	default:
@@ -232,7 +235,8 @@ static void run_free_foreign(struct world *w, const struct fuzz_call *call)
 		call_free(w, how, by, p);
 		return;
 	}
-	/* vfree(ZERO_SIZE_PTR) and the like: refused or passed over. */
+	if (model_find(p) != FUZZ_NONE)
+		return;
 	world_crime(w, KIND(FOREIGN), p);
 	call_free(w, how, by, p);
 	world_crime_done(w);

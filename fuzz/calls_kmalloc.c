@@ -22,7 +22,7 @@ static int is_class(struct kmem_cache *cache, void *context)
 }
 
 /* A kmalloc of this size gave NULL: may it? */
-static void kmalloc_null(struct world *w, size_t size, gfp_t gfp)
+static void kmalloc_null(struct world *w, size_t size, gfp_t gfp, bool virt)
 {
 	struct class_search search = { .a = w->a };
 	size_t bytes = size;
@@ -38,6 +38,9 @@ static void kmalloc_null(struct world *w, size_t size, gfp_t gfp)
 				  search.info.name);
 		bytes = PAGE_SIZE << search.info.gfporder;
 	}
+	/* More than there ever is, for a kmalloc. */
+	if (!virt && size > KMALLOC_MAX_SIZE)
+		bytes = SIZE_MAX / 2;
 	null_check(w, FUZZ_NONE, bytes, gfp, 1);
 }
 
@@ -46,6 +49,8 @@ static size_t natural(const struct world *w, size_t size)
 {
 	size_t most = (size_t)w->options.arena_mib << 20;
 
+	if (!most)
+		return 8;
 	while (most & (most - 1))
 		most &= most - 1;
 	if (!(w->a->caps & CAP_CLASSES) || size < 8 || (size & (size - 1)))
@@ -68,7 +73,7 @@ static void kmalloc_one(struct world *w, size_t size, gfp_t gfp, uint32_t handle
 		return;
 	}
 	if (!p) {
-		kmalloc_null(w, size, gfp);
+		kmalloc_null(w, size, gfp, virt);
 		return;
 	}
 	model_new(w, handle, size <= KMALLOC_MAX_SIZE ? FAMILY_KMALLOC : FAMILY_VMALLOC, 0, p,
@@ -160,6 +165,11 @@ const struct fuzz_op op_free_pages = {
 	"give(PAGES, $1, $0)", { ARG_OBJECT, ARG_NUMBER("order", 0, 11, 0) },
 };
 
+static enum family family_of(size_t size)
+{
+	return size <= KMALLOC_MAX_SIZE ? FAMILY_KMALLOC : FAMILY_VMALLOC;
+}
+
 static void *call_realloc(struct world *w, void *p, size_t size, gfp_t gfp, bool virt)
 {
 	if (gfp & __GFP_NOFAIL)
@@ -213,7 +223,7 @@ static void realloc_live(struct world *w, const struct fuzz_call *call, bool vir
 		return;
 	}
 	if (!p) {
-		kmalloc_null(w, size, gfp);
+		kmalloc_null(w, size, gfp, virt);
 		model_check(w, old);
 		return;
 	}
@@ -223,7 +233,7 @@ static void realloc_live(struct world *w, const struct fuzz_call *call, bool vir
 	    !model_is_zero(p + was.usable, size - was.usable))
 		fuzz_fail("zero", "what krealloc added to object %u is not zero", old);
 	model_gone(w, old);
-	model_new(w, fresh, p == was.p ? (enum family)was.family : FAMILY_KMALLOC, 0, p, size, 8,
+	model_new(w, fresh, p == was.p ? (enum family)was.family : family_of(size), 0, p, size, 8,
 		  MODEL_KEEP);
 }
 

@@ -40,6 +40,9 @@ static void put(const struct spot *spot, uint64_t value)
 #define SPOT(lvalue, value) ((struct spot){ &(lvalue), sizeof(lvalue), (uint64_t)(value) })
 #define NOTHING ((struct spot){ NULL, 0, 0 })
 
+#define arena_state(arena, p)                                                                   \
+	(arena)->state[(size_t)((unsigned char *)(p) - (arena)->base) >> (arena)->granule_shift]
+
 static struct spot spot_of_slab(struct kmem_cache *cache, unsigned int which)
 {
 	struct arena *arena = cache->arena;
@@ -85,7 +88,9 @@ static struct spot spot_of_slab(struct kmem_cache *cache, unsigned int which)
 	case 14:
 		return SPOT(slab->bytes, SLAB_MAX_BYTES + 1);
 	case 15:
-		return SPOT(slab->stride, 0);
+		return SPOT(slab->page, arena->opened);
+	case 17:
+		return SPOT(slab->first, slab->first + 8);
 	default:
 		return SPOT(slab->capacity, SLAB_MAX_OBJECTS + 1);
 	}
@@ -116,6 +121,17 @@ static struct spot spot_of_cache(struct kmem_cache *cache, unsigned int which)
 		return cache->full && cache->full->count
 			       ? SPOT(cache->full->object[0], (uintptr_t)cache)
 			       : NOTHING;
+	case 10:
+		return SPOT(cache->spare_count, cache->spare_count + 1);
+	case 11:
+		return cache->spare ? SPOT(cache->spare->count, 1) : NOTHING;
+	case 12:
+		return cache->full && cache->full->count
+			       ? SPOT(arena_state(cache->arena, cache->full->object[0]), cache->tag)
+			       : NOTHING;
+	case 13:
+		return SPOT(cache->pool->meta[META_CACHE].slabs,
+			    cache->pool->meta[META_CACHE].slabs + 1);
 	default:
 		return SPOT(cache->prev, (uintptr_t)cache);
 	}
@@ -149,10 +165,38 @@ static struct spot spot_of_magazine(struct kmem_cache *cache, unsigned int which
 		return SPOT(slot->cache, 0);
 	case 7:
 		return SPOT(slot->loaded.count, slot->loaded.capacity + 1);
+	case 8:
+		return SPOT(arena_state(cache->arena, slot->loaded.store->object[0]), cache->tag);
+	case 9:
+		return slot->spare.count ? SPOT(slot->spare.store->object[0], 0) : NOTHING;
+	case 10:
+		return SPOT(slot->loaded.store->capacity, slot->loaded.capacity + 1);
 	default:
 		return SPOT(slot->loaded.store->object[0],
 			    (uintptr_t)cache->arena->base + ((size_t)cache->arena->opened << 12));
 	}
+}
+
+/* In the first page run that there is. */
+static struct spot spot_of_run(struct slabpool *pool, unsigned int which)
+{
+	for (uint32_t k = 0; k < INSTANCE_ARENAS; k++) {
+		struct arena *arena = &pool->arena[k];
+		uint32_t page = 0;
+
+		while (pool->arena_made[k] && page < arena->opened &&
+		       arena->page_map[page] <= PAGE_RUN)
+			page++;
+		if (!pool->arena_made[k] || page == arena->opened)
+			continue;
+		if (which == 8)
+			return SPOT(arena->page_map[page], PAGE_RUN + arena->opened + 1);
+		if (which == 9)
+			return SPOT(arena_state(arena, arena->base +
+						((size_t)page << SLABPOOL_PAGE_SHIFT)), 0);
+		return SPOT(arena->used[ARENA_RUN], arena->used[ARENA_RUN] + 1);
+	}
+	return NOTHING;
 }
 
 static struct spot spot_of_arena(struct kmem_cache *cache, unsigned int which)
@@ -174,6 +218,8 @@ static struct spot spot_of_arena(struct kmem_cache *cache, unsigned int which)
 	default:
 		break;
 	}
+	if (which > 7)
+		return spot_of_run(cache->pool, which);
 	if (order == ARENA_ORDERS)
 		return NOTHING;
 	switch (which) {

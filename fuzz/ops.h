@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define FUZZ_ARGS 14u
+#define FUZZ_ARGS 16u
 #define FUZZ_CODES 64u         /* operation codes; those above the table's length wrap around */
 #define FUZZ_NONE UINT32_MAX   /* a handle that names nothing yet */
 
@@ -67,7 +67,7 @@ struct fuzz_op {
 	enum fuzz_handle makes;
 	int count_arg;           /* the argument that says how many handles are made; -1: one */
 	void (*run)(struct world *world, const struct fuzz_call *call);
-	/* The statement in C: $0 .. $9, $a .. $d are the arguments, $r the first
+	/* The statement in C: $0 .. $9, $a .. $f are the arguments, $r the first
 	 * handle made. */
 	const char *c;
 	struct fuzz_arg arg[FUZZ_ARGS + 1];

@@ -326,6 +326,14 @@ void *fuzz_platform_last(void)
 	return buffer + (buffer_used ? buffer_used - 1 : 0);
 }
 
+void *fuzz_platform_unopened(size_t bytes)
+{
+	for (unsigned int i = 0; bytes && i < RESERVATIONS; i++)
+		if (reservations[i].bytes > bytes)
+			return buffer + reservations[i].start + bytes - 64;
+	return fuzz_platform_outside();
+}
+
 void *fuzz_platform_outside(void)
 {
 	return buffer + sizeof(buffer) - 64;

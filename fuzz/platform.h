@@ -54,6 +54,8 @@ void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_pl
 bool fuzz_platform_reserved(const void *address);
 /* The last byte that was ever reserved in this world: of somebody's tables. */
 void *fuzz_platform_last(void);
+/* The end of the first bytes of a reservation that is larger: where pages are used last. */
+void *fuzz_platform_unopened(size_t bytes);
 /* Any address inside the buffer that is not reserved now. */
 void *fuzz_platform_outside(void);
 

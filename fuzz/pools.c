@@ -21,7 +21,7 @@ static uint32_t blocks_from;
 
 struct wpool pools[FUZZ_MAX_POOLS];
 uint32_t pools_made;
-uint32_t pool_fail_next, pool_fail_after;
+uint32_t pool_fail_next, pool_fail_after, pool_meddle;
 static unsigned int waits;
 
 /* While the core waits somebody gives an element back; or else the backends recover. */
@@ -64,7 +64,7 @@ void pools_reset(struct world *w)
 {
 	memset(pools, 0, sizeof(pools[0]) * pools_made);
 	pools_made = 0;
-	pool_fail_next = pool_fail_after = 0;
+	pool_fail_next = pool_fail_after = pool_meddle = 0;
 	blocks_from = 0;
 	for (uint32_t i = 0; i < BLOCKS; i++)
 		blocks[i].owner = 0;
@@ -82,12 +82,31 @@ struct wpool *pool_new(struct world *w, uint32_t handle)
 	return p;
 }
 
+/* Another thread frees an element while the backend works. */
+static void meddle(struct world *w, struct wpool *p)
+{
+	for (uint32_t i = 0; p->live && i < w->object_count; i++) {
+		struct wobject *o = &fuzz_objects[i];
+
+		if (!o->live || o->family != FAMILY_ELEMENT || &pools[o->owner] != p)
+			continue;
+		pool_meddle--;
+		p->waited = true;
+		model_gone(w, i);
+		p->out--;
+		w->a->pool_free(o->p, p->m);
+		return;
+	}
+}
+
 static void *custom_alloc(gfp_t gfp, void *data)
 {
 	struct wpool *p = data;
 
 	if (gfp & __GFP_ZERO)
 		fuzz_fail("reserve", "the backend is asked for zeroed memory");
+	if (pool_meddle)
+		meddle(&fuzz_world, p);
 	if (pool_fail_next && pool_fail_after) {
 		pool_fail_after--;
 	} else if (pool_fail_next) {

@@ -22,12 +22,14 @@ struct wpool {
 	uint32_t from_backend, to_backend;
 	uint32_t had_from_backend;  /* before this operation */
 	bool backend_failed;     /* a call failed in this operation */
-	bool waited;
+	bool waited;             /* others used the pool meanwhile */
 };
 extern struct wpool pools[FUZZ_MAX_POOLS];
 extern uint32_t pools_made;
 /* Calls of the custom backend that fail from now on, after so many good ones. */
 extern uint32_t pool_fail_next, pool_fail_after;
+/* Calls of the custom backend during which somebody else gives an element back. */
+extern uint32_t pool_meddle;
 
 void pools_reset(struct world *w);
 struct wpool *pool_new(struct world *w, uint32_t handle);

@@ -57,9 +57,17 @@ static const struct fuzz_word granule_words[] = {
 	{ NULL, NULL, 0 },
 };
 
+enum instance_more { MORE_RCU, MORE_PLATFORM_REPORT, MORE_OBSERVED };
+static const struct fuzz_word more_words[] = {
+	{ "rcu", "RCU", 0 },
+	{ "platform-report", "PLATFORM_REPORT", 0 },
+	{ "observed", "OBSERVED", 0 },
+	{ NULL, NULL, 0 },
+};
+
 const struct fuzz_op op_instance = {
 	"instance", FUZZ_MAKES_NOTHING, -1, NULL,
-	"open_instance($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $a, $b)",
+	"open_instance($0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $a, $b, $c, $d, $e)",
 	{
 		{ "fault", FUZZ_CHOICE, 0, 0, 0, fault_words },
 		{ "at", FUZZ_NUMBER, 0, 2000, 0, NULL },
@@ -71,10 +79,18 @@ const struct fuzz_op op_instance = {
 		{ "max_order", FUZZ_NUMBER, 0, 8, 5, NULL },
 		{ "min_objects", FUZZ_NUMBER, 1, 64, 8, NULL },
 		{ "retain_kib", FUZZ_NUMBER, 0, 255, 128, NULL },
-		{ "arena_mib", FUZZ_NUMBER, 1, 12, 2, NULL },
+		{ "arena_mib", FUZZ_NUMBER, 0, 12, 2, NULL },
 		{ "granule", FUZZ_CHOICE, 0, 0, 0, granule_words },
+		{ "magazine_kib", FUZZ_NUMBER, 1, 255, 64, NULL },
+		{ "idle_kib", FUZZ_NUMBER, 0, 255, 128, NULL },
+		{ "more", FUZZ_BITS, 0, 0, 0, more_words },
 	},
 };
+
+static bool more(const struct fuzz_call *call, enum instance_more bit)
+{
+	return (call->arg[14] >> bit) & 1;
+}
 
 static bool switched(const struct fuzz_call *call, enum instance_switch bit)
 {
@@ -88,6 +104,22 @@ static void world_wait(unsigned int milliseconds)
 	fuzz_platform.plan.fault = FAULT_NONE;
 	if (fuzz_world.on_wait)
 		fuzz_world.on_wait(&fuzz_world);
+}
+
+/* A grace period: there are no readers. */
+static void world_synchronize(void)
+{
+	if (fuzz_platform.locks_held)
+		fuzz_fail("lock", "a grace period is waited for with a lock held");
+}
+
+static void world_event(void *context, const struct slabpool_event *event)
+{
+	struct world *w = context;
+
+	if (event->kind > SLABPOOL_EVENT_MEMPOOL_FREE)
+		fuzz_fail("result", "an event of kind %d", (int)event->kind);
+	w->events++;
 }
 
 static void fill_options(struct world *w, const struct fuzz_call *call)
@@ -111,7 +143,10 @@ static void fill_options(struct world *w, const struct fuzz_call *call)
 	o->retain_ms = 10000;
 	o->arena_mib = call->arg[10];
 	o->granule = granule_words[call->arg[11]].value;
-	o->report = world_report;
+	o->magazine_kib = call->arg[12];
+	o->idle_kib = call->arg[13];
+	o->report = more(call, MORE_PLATFORM_REPORT) ? NULL : world_report;
+	o->rcu_synchronize = more(call, MORE_RCU) ? world_synchronize : NULL;
 }
 
 static bool open_world(struct world *w, const struct fuzz_call *call)
@@ -136,6 +171,8 @@ static bool open_world(struct world *w, const struct fuzz_call *call)
 	w->pool = w->a->create(&platform, &w->options);
 	if (!w->pool && !fuzz_platform.fired && w->options.min_order <= w->options.max_order)
 		fuzz_fail("null", "no instance, although no fault was injected");
+	if (w->pool && more(call, MORE_OBSERVED) && w->a->observe)
+		w->a->observe(w->pool, world_event, w);
 	return w->pool != NULL;
 }
 

@@ -107,7 +107,7 @@ static int add_cache(struct kmem_cache *cache, void *context)
 	o->a->cache_info(cache, &info);
 	slabs = info.slabs;
 	/* An allocation that fails has reaped what is empty, but for pages that wait for readers. */
-	if (!(info.flags & SLAB_TYPESAFE_BY_RCU))
+	if (!(info.flags & SLAB_TYPESAFE_BY_RCU) || fuzz_world.options.rcu_synchronize)
 		slabs -= info.empty_slabs;
 	if (slabs)
 		o->blocks += slabs * blocks_of(info.slab_bytes / info.slabs, o->block);

@@ -135,7 +135,7 @@ void fuzz_emit_call(FILE *out, const struct fuzz_call *call)
 			fprintf(out, "%uu", call->first);
 		else if (*c >= '0' && *c <= '9')
 			emit_arg(out, call, (unsigned int)(*c - '0'));
-		else if (*c >= 'a' && *c <= 'd')
+		else if (*c >= 'a' && *c <= 'f')
 			emit_arg(out, call, (unsigned int)(*c - 'a') + 10);
 	}
 	fputs(";\n", out);

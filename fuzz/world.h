@@ -76,6 +76,7 @@ struct world {
 	uint32_t fired_before;       /* injected faults before this operation */
 	bool warned_ctor_zero, warned_pool_zero;  /* said once an instance */
 	bool given_up;               /* nothing can be waited for: the program ends here */
+	uint64_t events;             /* shown to the observer */
 	uint32_t may_end;            /* reports after which the program may be ended */
 	jmp_buf fatal;
 
