@@ -564,7 +564,7 @@ def work_in(where, options):
         return 0
     gate.check_contracts()
     gate.results.add("sources", passed=len(gate.units), failed=gate.failed_checks,
-                     note="units parsed; checks failed")
+                     note="units parsed")
     if gate.failed_checks and not options.check:
         say(f"sources: {gate.failed_checks} problems (listed at the end); the proofs go on")
     early = gate.failed_checks
