@@ -244,6 +244,7 @@ size_t thread_held(const struct kmem_cache *cache)
 	return held;
 }
 
+/* The instance's lock is held: a cache that is destroyed meanwhile finds the record full or empty. */
 static void record_flush(struct thread_record *record)
 {
 	uint32_t c, k;
@@ -258,15 +259,15 @@ static void record_flush(struct thread_record *record)
 	}
 }
 
-/* Takes a record out of the list, empties it and frees it. */
+/* Empties a record, takes it out of the list and frees it. */
 static void record_free(struct slabpool *pool, struct thread_record *record)
 {
 	uint32_t c;
 
 	sync_lock(pool, &pool->lock);
+	record_flush(record);
 	record_unlink(pool, record);
 	sync_unlock(pool, &pool->lock);
-	record_flush(record);
 	for (c = 0; c < THREAD_CHUNKS; c++)
 		if (record->chunk[c] != &thread_chunk_none)
 			meta_free(pool, META_CHUNK, record->chunk[c]);
@@ -291,8 +292,11 @@ void slabpool_thread_flush(struct slabpool *pool)
 {
 	struct thread_record *record = current_record(pool);
 
-	if (record != &thread_none && record != &thread_gone)
-		record_flush(record);
+	if (record == &thread_none || record == &thread_gone)
+		return;
+	sync_lock(pool, &pool->lock);
+	record_flush(record);
+	sync_unlock(pool, &pool->lock);
 }
 
 /* Frees the stores of a slot whose thread vanished in the middle of anything. */
