@@ -59,7 +59,8 @@ struct kmem_cache {
 	char *own_name;         /* the name's memory, NULL for a constant */
 	uint32_t name_bytes;    /* of its memory */
 	uint32_t useroffset, usersize;
-	struct kmem_cache *next, *prev;  /* in the instance's list */
+	struct kmem_cache *next, *prev;  /* in the instance's list, under its lock */
+	bool closing;           /* being destroyed: shared no more; under the instance's lock */
 
 	/* Protects all below. */
 	struct slabpool_lock lock;

@@ -21,6 +21,7 @@
 #include "core/instance.h"
 #include "core/lookup.h"
 #include "core/memory.h"
+#include "core/pages.h"
 #include "core/sync.h"
 #include "core/thread.h"
 
@@ -190,7 +191,7 @@ static char *name_copy(struct slabpool *pool, const char *name, uint32_t *bytes)
 
 	*bytes = (uint32_t)length;
 	if (length > 256)
-		copy = slabpool_vmalloc(pool, length, __GFP_NOWARN);
+		copy = pages_alloc(pool, length, 1, STATE_RUN_VMALLOC, __GFP_NOWARN);
 	else
 		copy = meta_alloc(pool, length > 32 ? META_NAME_256 : META_NAME_32);
 	return copy ? memcpy(copy, name, length) : NULL;
@@ -201,7 +202,7 @@ static void name_free(struct slabpool *pool, char *copy, uint32_t bytes)
 	if (!copy)
 		return;
 	if (bytes > 256)
-		slabpool_vfree(pool, copy);
+		pages_free(pool, copy, STATE_RUN_VMALLOC);
 	else
 		meta_free(pool, bytes > 32 ? META_NAME_256 : META_NAME_32, copy);
 }
@@ -286,7 +287,7 @@ static struct kmem_cache *find_alike(struct slabpool *pool, uint32_t size,
 	    (args && (args->ctor || args->usersize)))
 		return NULL;
 	for (cache = pool->first; cache; cache = cache->next) {
-		if (cache->life != CACHE_LIVE || cache->ctor || cache->usersize ||
+		if (cache->life != CACHE_LIVE || cache->closing || cache->ctor || cache->usersize ||
 		    (cache->flags & FLAGS_NO_MERGE) ||
 		    (cache->flags & FLAGS_SAME) != (flags & FLAGS_SAME))
 			continue;
@@ -470,6 +471,7 @@ static bool refuse_destroy(struct kmem_cache *cache)
 	return true;
 }
 
+/* One user of a shared cache less; if there was only one, nobody may share it any more. */
 static bool drop_alias(struct kmem_cache *cache)
 {
 	bool shared;
@@ -478,8 +480,29 @@ static bool drop_alias(struct kmem_cache *cache)
 	shared = cache->aliases > 0;
 	if (shared)
 		cache->aliases--;
+	else
+		cache->closing = true;
 	sync_unlock(cache->pool, &cache->pool->lock);
 	return shared;
+}
+
+/* The cache stays. */
+static void destroy_undo(struct kmem_cache *cache)
+{
+	sync_lock(cache->pool, &cache->pool->lock);
+	cache->closing = false;
+	sync_unlock(cache->pool, &cache->pool->lock);
+}
+
+/* Objects that are not in their slabs. Another thread may reap empty slabs meanwhile. */
+static size_t live_objects(struct kmem_cache *cache)
+{
+	size_t live;
+
+	sync_lock(cache->pool, &cache->lock);
+	live = (size_t)cache->slabs * cache->geometry.capacity - cache->free_objects;
+	sync_unlock(cache->pool, &cache->lock);
+	return live;
 }
 
 void slabpool_cache_destroy(struct kmem_cache *cache)
@@ -495,9 +518,10 @@ void slabpool_cache_destroy(struct kmem_cache *cache)
 	pool = cache->pool;
 	thread_flush_all(cache);
 	depot_flush(cache);
-	live = (size_t)cache->slabs * cache->geometry.capacity - cache->free_objects;
+	live = live_objects(cache);
 	if (live) {
 		report_live(cache, live);
+		destroy_undo(cache);
 		return;
 	}
 	instance_event(pool, &event);
