@@ -195,17 +195,22 @@ bool cache_free(struct kmem_cache *cache, void *object, const char *call)
 }
 
 /* By page map and descriptor: p is the start of an object of this cache that is not in its slab. */
-static bool confirmed(const struct kmem_cache *cache, const void *object)
+static bool confirmed(struct kmem_cache *cache, const void *object)
 {
 	const struct arena *arena = cache->arena;
 	size_t offset = lookup_offset(arena, object);
 	uint32_t which = lookup_slab(arena, offset), index;
+	bool taken;
 
 	if (which == SLAB_NO_SLAB || arena->slab[which].owner != cache)
 		return false;
 	index = lookup_object(arena, which, offset);
-	return index != SLAB_NO_OBJECT && lookup_address(arena, which, index) == object &&
-	       !slab_is_free(&arena->slab[which], index);
+	if (index == SLAB_NO_OBJECT || lookup_address(arena, which, index) != object)
+		return false;
+	sync_lock(cache->pool, &cache->lock);
+	taken = !slab_is_free(&arena->slab[which], index);
+	sync_unlock(cache->pool, &cache->lock);
+	return taken;
 }
 
 /* If object is a live object of this cache: it is no longer. */
@@ -242,17 +247,20 @@ bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
 	return true;
 }
 
+/* Zeroes only when all were got: what goes back must be as its constructor left it. */
 int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **objects)
 {
 	size_t k;
 
 	for (k = 0; k < n; k++) {
-		objects[k] = cache_alloc(cache, gfp);
+		objects[k] = cache_alloc(cache, gfp & ~__GFP_ZERO);
 		if (SLABPOOL_UNLIKELY(!objects[k])) {
 			cache_free_many(cache, k, objects, "kmem_cache_alloc_bulk");
 			return 0;
 		}
 	}
+	for (k = 0; k < n && (gfp & __GFP_ZERO); k++)
+		zero(cache, objects[k]);
 	return (int)n;
 }
 

@@ -57,10 +57,14 @@ int slabpool_cache_info(struct kmem_cache *cache, struct slabpool_cache_info *in
 {
 	static const struct slabpool_cache_info nothing;
 
-	if (!cache || !info || cache->life == CACHE_DEAD)
+	if (!cache || !info)
 		return -22; /* -EINVAL */
 	*info = nothing;
 	sync_lock(cache->pool, &cache->pool->lock);
+	if (cache->life == CACHE_DEAD) {
+		sync_unlock(cache->pool, &cache->pool->lock);
+		return -22; /* -EINVAL */
+	}
 	sync_lock(cache->pool, &cache->lock);
 	info->name = cache->name;
 	info->flags = cache->flags;
