@@ -349,9 +349,10 @@ static bool oldest_is_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t 
 /* Takes the slabs that are to go out of the lists: a chain by their next field. */
 static uint32_t detach_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
 {
-	uint32_t chain = SLAB_NO_SLAB, which, now = now_seconds(cache);
+	uint32_t chain = SLAB_NO_SLAB, which, now;
 
 	sync_lock(cache->pool, &cache->lock);
+	now = now_seconds(cache);
 	while (oldest_is_due(cache, keep_bytes, max_age, now)) {
 		which = cache->empty_last;
 		shelf_remove(cache, which);
@@ -381,9 +382,10 @@ void depot_trim_default(struct kmem_cache *cache)
 {
 	const struct slabpool_options *options = &cache->pool->options;
 	uint32_t age = (options->retain_ms + 999) / 1000;
+	size_t kib = options->retain_kib;
 
 	/* A free must not wait for a grace period. */
 	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
 		return;
-	depot_trim(cache, (size_t)options->retain_kib * 1024, age);
+	depot_trim(cache, kib > SIZE_MAX / 1024 ? SIZE_MAX : kib * 1024, age);
 }

@@ -25,6 +25,7 @@
 
 /* Where less than this can be reserved, one arena has to do. */
 #define SMALL_PLATFORM ((size_t)16 << 20)
+#define LARGEST_GRANULE 1024u
 
 static const uint32_t arena_shift[INSTANCE_ARENAS] = { 3, 4, 6, 10 };
 
@@ -57,6 +58,14 @@ static uint32_t arena_place_of(const struct slabpool *pool, uint32_t granule_shi
 	return k;
 }
 
+/* What the option arena_mib asks for, as far as there is an address space. */
+static size_t arena_bytes_of(const struct slabpool *pool)
+{
+	size_t mib = pool->options.arena_mib;
+
+	return mib > SIZE_MAX >> 20 ? SIZE_MAX : mib << 20;
+}
+
 static uint32_t arena_shift_of(const struct slabpool *pool, uint32_t place)
 {
 	uint32_t shift = 3;
@@ -78,8 +87,7 @@ struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)
 		return arena;
 	sync_lock(pool, &pool->arena_lock);
 	if (!slabpool_acquire_u8(&pool->arena_made[place])) {
-		error = arena_init(pool, arena, (size_t)pool->options.arena_mib << 20,
-				   arena_shift_of(pool, place));
+		error = arena_init(pool, arena, arena_bytes_of(pool), arena_shift_of(pool, place));
 		if (!error) {
 			pool->arena_address[place] = arena->address;
 			slabpool_release_size(&pool->arena_bytes[place],
@@ -167,7 +175,14 @@ static void choose_granule(struct slabpool *pool)
 	const struct slabpool_platform *platform = &pool->platform;
 	void *probe;
 
-	if (pool->options.granule || pool->options.arena_mib)
+	if (pool->options.granule)
+		return;
+	/* The largest granule must not be more than a page. */
+	if (SLABPOOL_PAGE_SIZE < LARGEST_GRANULE) {
+		pool->options.granule = 16;
+		return;
+	}
+	if (pool->options.arena_mib)
 		return;
 	probe = platform->reserve(platform->context, SMALL_PLATFORM, SLABPOOL_PAGE_SIZE);
 	if (probe)
