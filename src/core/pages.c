@@ -89,9 +89,10 @@ bool pages_free(struct slabpool *pool, const void *p, uint8_t kind)
 	uint32_t page = 0, pages;
 	uint8_t *state = arena ? run_state(arena, p, &page) : NULL;
 
-	if (!state || slabpool_load_u8(state) != kind)
+	/* Of two that free it in the same instant only one gets the kind. */
+	if (!state || slabpool_load_u8(state) != kind ||
+	    slabpool_exchange_u8(state, STATE_NONE) != kind)
 		return false;
-	slabpool_store_u8(state, STATE_NONE);
 	pages = slabpool_load_u32(&arena->page_map[page]) - PAGE_RUN;
 	slabpool_store_u32(&arena->page_map[page], PAGE_UNOWNED);
 	if (pool->options.init_on_free)
