@@ -188,18 +188,29 @@ size_t slabpool_ksize(struct slabpool *pool, const void *object)
 	return size;
 }
 
-/* A larger object with the old one's contents; the old one stays. */
-static void *grown(struct slabpool *pool, const void *object, size_t old_size, size_t size,
+/* Another object with the old one's contents; the old one stays. */
+static void *moved(struct slabpool *pool, const void *object, size_t old_size, size_t size,
 		   gfp_t gfp, bool virt)
 {
 	unsigned char *fresh = get(pool, size, gfp & ~(__GFP_ZERO | __GFP_NOFAIL), virt);
+	size_t kept = old_size < size ? old_size : size;
 
 	if (!fresh)
 		return NULL;
-	memcpy(fresh, object, old_size < size ? old_size : size);
-	if ((gfp & __GFP_ZERO) && size > old_size)
-		memset(fresh + old_size, 0, size - old_size);
+	memcpy(fresh, object, kept);
+	if (gfp & __GFP_ZERO)
+		memset(fresh + kept, 0, usable(pool, fresh) - kept);
 	return fresh;
+}
+
+/* The object itself. What it does not use now is zero if it ever grows into it again. */
+static void *stayed(const void *object, size_t old_size, size_t size, gfp_t gfp)
+{
+	unsigned char *same = (unsigned char *)(uintptr_t)object;
+
+	if (gfp & __GFP_ZERO)
+		memset(same + size, 0, old_size - size);
+	return same;
 }
 
 /* True if an object of these usable bytes should stay where it is for the new size. */
@@ -218,8 +229,8 @@ static void *resize(struct slabpool *pool, const char *call, const void *object,
 		check_bad_free(pool, call, NULL, object);
 		return NULL;
 	}
-	fresh = fits(old_size, size) ? (void *)(uintptr_t)object
-				     : grown(pool, object, old_size, size, gfp, virt);
+	fresh = fits(old_size, size) ? stayed(object, old_size, size, gfp)
+				     : moved(pool, object, old_size, size, gfp, virt);
 	event_object(pool, SLABPOOL_EVENT_KREALLOC, object, fresh, size, 0, gfp);
 	if (!fresh)
 		check_no_memory(pool, call, NULL, size, gfp);
