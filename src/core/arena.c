@@ -138,9 +138,10 @@ static void arena_place(struct arena *arena, unsigned char *at, const struct are
 	arena->link = tables;
 }
 
+/* Pages of an arena of so many bytes; it must leave room for its tables in the address space. */
 static uint32_t pages_of(size_t bytes)
 {
-	size_t pages = bytes >> SLABPOOL_PAGE_SHIFT;
+	size_t pages = (bytes > SIZE_MAX / 2 ? SIZE_MAX / 2 : bytes) >> SLABPOOL_PAGE_SHIFT;
 
 	return pages > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)pages;
 }
@@ -433,8 +434,8 @@ void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, u
 
 	sync_lock(pool, &arena->lock);
 	arena->used[use] -= pages;
-	keep = keep && ((size_t)arena->idle_pages + pages) <=
-			       (size_t)pool->options.idle_kib * 1024 / SLABPOOL_PAGE_SIZE;
+	keep = keep && (uint64_t)arena->idle_pages + pages <=
+			       (uint64_t)pool->options.idle_kib * 1024 / SLABPOOL_PAGE_SIZE;
 	if (!keep)
 		decommit_pages(pool, arena, page, pages);
 	range_put(arena, page, pages, keep ? ORDER_IDLE : 0);
@@ -491,6 +492,48 @@ void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_
 
 	for (k = 0; k < pages; k++)
 		slabpool_store_u32(&arena->page_map[page + k], owner);
+}
+
+/* Marks the pages that are neither owned nor in a free run, and counts those that are owned. */
+static void lost_mark(struct arena *arena)
+{
+	uint32_t page = 0, pages;
+
+	arena->used[ARENA_SLAB] = arena->used[ARENA_RUN] = 0;
+	while (page < arena->opened) {
+		uint32_t order = arena->order[page] & (uint32_t)~ORDER_IDLE;
+		uint32_t owner = arena->page_map[page];
+
+		pages = order ? 1u << (order - 1) : owner >= PAGE_RUN ? owner - PAGE_RUN : 1;
+		if (order == 0 && owner == PAGE_UNOWNED)
+			arena->page_map[page] = PAGE_LOST;
+		else if (order == 0)
+			arena->used[owner >= PAGE_RUN ? ARENA_RUN : ARENA_SLAB] += pages;
+		page += pages;
+	}
+}
+
+void arena_collect(struct slabpool *pool, struct arena *arena)
+{
+	uint32_t page, which;
+
+	lost_mark(arena);
+	for (page = 0; page < arena->opened; page++) {
+		if (arena->page_map[page] != PAGE_LOST)
+			continue;
+		arena->page_map[page] = PAGE_UNOWNED;
+		decommit_pages(pool, arena, page, 1);
+		run_put(arena, page, 0, 0);
+	}
+	arena->slab_free = SLAB_NO_SLAB;
+	for (which = 0; which < arena->slab_count; which++) {
+		page = arena->slab[which].page;
+		if (page < arena->opened && arena->page_map[page] == which + 1)
+			continue;
+		arena->slab[which].cache = UINT32_MAX;
+		arena->slab[which].next = arena->slab_free;
+		arena->slab_free = which;
+	}
 }
 
 bool arena_is_valid(const struct arena *arena)

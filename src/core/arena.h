@@ -20,6 +20,7 @@
  * PAGE_RUN + its length in pages. */
 #define PAGE_RUN 0x80000000u
 #define PAGE_UNOWNED 0u
+#define PAGE_LOST 0x7fffffffu  /* only inside arena_collect() */
 
 /* What pages are used for: slabs give their memory back when freed, page runs may stay idle. */
 enum arena_use { ARENA_SLAB, ARENA_RUN };
@@ -131,6 +132,15 @@ void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab);
     ensures none_idle: arena->idle_pages == 0;
 */
 size_t arena_reap(struct slabpool *pool, struct arena *arena);
+/* After fork, in the child: frees the pages and descriptors that a vanished thread was about to
+ * use, or had just given up; no other call may run. */
+/*@ requires memory: \valid(pool) && arena_ready(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns *arena, *pool;
+    ensures ready: arena_ready(arena);
+*/
+void arena_collect(struct slabpool *pool, struct arena *arena);
 /* Writes owner into the page map. */
 /*@ requires inside: arena_ready(arena) && run_inside(arena, page, pages);
     terminates always: \true;

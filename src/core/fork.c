@@ -13,6 +13,10 @@
  * is an object that no one has, and goes back. Objects that the vanished threads handed to their
  * users stay live, as all memory does over a fork.
  *
+ * Pages likewise: a slab that is in no list, a run whose state byte is 0 and a page that is neither
+ * owned nor free was on its way between a vanished thread and the arena, and goes back. But a slab
+ * whose pages wait for a grace period stays where it is: this thread may be one of its readers.
+ *
  * The search visits every object once, and only in a child whose parent had several threads.
  *
  * Guarantee: in the child, free objects are in this thread's magazines, in the depot or in slabs.
@@ -87,13 +91,43 @@ static void search_cache(struct kmem_cache *cache)
 	}
 }
 
+/* True if the slab or run that owns this page belongs to nobody. */
+static bool is_abandoned(const struct arena *arena, uint32_t page, uint32_t owner)
+{
+	size_t granule = ((size_t)page << SLABPOOL_PAGE_SHIFT) >> arena->granule_shift;
+
+	if (owner >= PAGE_RUN)
+		return slabpool_load_u8(&arena->state[granule]) == STATE_NONE;
+	return owner != PAGE_UNOWNED && arena->slab[owner - 1].list == LIST_NONE &&
+	       !(arena->slab[owner - 1].owner->flags & SLAB_TYPESAFE_BY_RCU);
+}
+
+static void search_arena(struct slabpool *pool, struct arena *arena)
+{
+	uint32_t page = 0, pages;
+
+	while (page < arena->opened) {
+		uint32_t owner = slabpool_load_u32(&arena->page_map[page]);
+
+		pages = owner >= PAGE_RUN ? owner - PAGE_RUN : 1;
+		if (is_abandoned(arena, page, owner))
+			arena_set_owner(arena, page, 1, PAGE_UNOWNED);
+		page += pages;
+	}
+	arena_collect(pool, arena);
+}
+
 void slabpool_fork_child(struct slabpool *pool)
 {
 	struct kmem_cache *cache;
+	uint32_t k;
 
 	slabpool_fork_parent(pool);
 	if (!thread_abandon_others(pool))
 		return;
 	for (cache = pool->first; cache; cache = cache->next)
 		search_cache(cache);
+	for (k = 0; k < INSTANCE_ARENAS; k++)
+		if (pool->arena_made[k])
+			search_arena(pool, &pool->arena[k]);
 }

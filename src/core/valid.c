@@ -7,7 +7,10 @@
  *  - descriptor, page map and owner agree; the bits are as many as free_count says;
  *  - no state byte is set for an object that is free in its slab, held by a magazine or by the depot,
  *    nor outside an object's first granule;
+ *  - what magazines and depot hold is, each object once, what is neither free in its slab nor live;
+ *    two sums over both sets say so, as there is no memory here to mark objects;
  *  - the four places of a cache's objects add up;
+ *  - each page is a slab's, a run's or free, as many as the arena counts;
  *  - the page layer's free runs are where its tables say.
  *
  * Locking: none is taken.
@@ -22,24 +25,57 @@ static uint32_t state_at(const struct arena *arena, const unsigned char *object)
 					      arena->granule_shift]);
 }
 
+/* What a walk over a cache's lists finds. */
+struct tally {
+	size_t slabs, empty, full, free_objects, live;
+	uint64_t taken;  /* sum of the marks of objects that are neither free nor live */
+	uint64_t held;   /* sum of the marks of objects in magazines and depot */
+};
+
+/* A number that two different sets of objects will not have the same sum of. */
+static uint64_t mark_of(const void *object)
+{
+	uint64_t mark = (uint64_t)(uintptr_t)object * 0x9e3779b97f4a7c15u;
+
+	return (mark ^ mark >> 29) * (mark >> 32 | 1);
+}
+
+/* The state byte where an object starts: the tag, or 0 if the object is free or held. */
+static bool start_is_valid(const struct kmem_cache *cache, const struct slab *slab, uint32_t index,
+			   uint8_t state, struct tally *tally)
+{
+	bool is_free = slab_is_free(slab, index);
+
+	if (state == STATE_NONE && !is_free)
+		tally->taken += mark_of(cache->arena->base + slab_object_offset(slab, index) +
+					((size_t)slab->page << SLABPOOL_PAGE_SHIFT));
+	if (state == STATE_NONE)
+		return true;
+	tally->live++;
+	return !is_free && state == cache->tag;
+}
+
 /* State bytes of a slab's run: the tag at starts of objects that are not free, 0 elsewhere. */
-static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, size_t *live)
+static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, struct tally *tally)
 {
 	const struct arena *arena = cache->arena;
 	const struct slab *slab = &arena->slab[which];
 	size_t first = (size_t)slab->page << (SLABPOOL_PAGE_SHIFT - arena->granule_shift);
 	size_t granules = slab->bytes >> arena->granule_shift, k;
+	size_t start = slab->first >> arena->granule_shift;
+	uint32_t index = 0;
 
 	for (k = 0; k < granules; k++) {
-		uint32_t offset = (uint32_t)(k << arena->granule_shift), index;
+		uint8_t state = slabpool_load_u8(&arena->state[first + k]);
 
-		if (slabpool_load_u8(&arena->state[first + k]) == STATE_NONE)
-			continue;
-		index = slab_object_at(slab, offset);
-		if (index == SLAB_NO_OBJECT || slab_object_offset(slab, index) != offset ||
-		    slab_is_free(slab, index) || arena->state[first + k] != cache->tag)
+		if (k == start && index < slab->capacity) {
+			if (!start_is_valid(cache, slab, index, state, tally))
+				return false;
+			start += slab->stride >> arena->granule_shift;
+			index++;
+		} else if (state != STATE_NONE) {
 			return false;
-		++*live;
+		}
 	}
 	return true;
 }
@@ -55,14 +91,28 @@ static bool pages_are_owned(const struct kmem_cache *cache, uint32_t which)
 	return true;
 }
 
-static bool slab_of_cache_is_valid(const struct kmem_cache *cache, uint32_t which, size_t *live)
+/* The run where a slab's descriptor says, its bits where its first page's are. */
+static bool place_is_valid(const struct kmem_cache *cache, const struct slab *slab)
+{
+	const struct arena *arena = cache->arena;
+
+	return slab->page < arena->opened &&
+	       slab->bytes == SLABPOOL_PAGE_SIZE << cache->geometry.order &&
+	       slab->free_bits == arena->bits + (size_t)slab->page * arena->words_a_page &&
+	       slab->first % cache->geometry.colour_off == 0 &&
+	       slab->first / cache->geometry.colour_off < cache->geometry.colours;
+}
+
+static bool slab_of_cache_is_valid(const struct kmem_cache *cache, uint32_t which,
+				   struct tally *tally)
 {
 	const struct slab *slab = &cache->arena->slab[which];
 
-	return which < cache->arena->slab_count && slab->owner == cache &&
-	       slab->cache == cache->id && slab->capacity == cache->geometry.capacity &&
-	       slab->stride == cache->geometry.stride && slab_is_valid(slab) &&
-	       pages_are_owned(cache, which) && states_are_valid(cache, which, live);
+	return slab->owner == cache && slab->cache == cache->id &&
+	       slab->capacity == cache->geometry.capacity &&
+	       slab->stride == cache->geometry.stride && place_is_valid(cache, slab) &&
+	       slab_is_valid(slab) && pages_are_owned(cache, which) &&
+	       states_are_valid(cache, which, tally);
 }
 
 static bool belongs_in(const struct kmem_cache *cache, const struct slab *slab, uint32_t list)
@@ -74,11 +124,6 @@ static bool belongs_in(const struct kmem_cache *cache, const struct slab *slab, 
 	return slab->free_count > 0 && slab->free_count < slab->capacity && slab->list == list;
 }
 
-/* What a walk over a cache's lists finds. */
-struct tally {
-	size_t slabs, empty, full, free_objects, live;
-};
-
 static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct tally *tally)
 {
 	uint32_t which, prev = SLAB_NO_SLAB;
@@ -87,9 +132,9 @@ static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct 
 	     which = cache->arena->slab[which].next) {
 		const struct slab *slab = &cache->arena->slab[which];
 
-		if (slab->list != list || slab->prev != prev || tally->slabs > cache->slabs ||
-		    !belongs_in(cache, slab, list) ||
-		    !slab_of_cache_is_valid(cache, which, &tally->live))
+		if (which >= cache->arena->slab_count || slab->list != list ||
+		    slab->prev != prev || tally->slabs > cache->slabs ||
+		    !belongs_in(cache, slab, list) || !slab_of_cache_is_valid(cache, which, tally))
 			return false;
 		tally->slabs++;
 		tally->empty += list == LIST_EMPTY;
@@ -101,7 +146,8 @@ static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct 
 }
 
 /* Objects that no user may have: state byte 0, and not free in their slab. */
-static bool held_are_valid(const struct kmem_cache *cache, void *const *objects, uint32_t n)
+static bool held_are_valid(const struct kmem_cache *cache, void *const *objects, uint32_t n,
+			   struct tally *tally)
 {
 	const struct arena *arena = cache->arena;
 	uint32_t k, which, index;
@@ -119,32 +165,48 @@ static bool held_are_valid(const struct kmem_cache *cache, void *const *objects,
 		if (index == SLAB_NO_OBJECT || slab_is_free(&arena->slab[which], index) ||
 		    lookup_address(arena, which, index) != objects[k])
 			return false;
+		tally->held += mark_of(objects[k]);
 	}
 	return true;
 }
 
-static bool depot_is_valid(const struct kmem_cache *cache)
+static bool spares_are_valid(const struct kmem_cache *cache)
+{
+	const struct magazine_store *store;
+	size_t count = 0;
+
+	for (store = cache->spare; store; store = store->next) {
+		if (store->count != 0 || count > cache->spare_count)
+			return false;
+		count++;
+	}
+	return count == cache->spare_count;
+}
+
+static bool depot_is_valid(const struct kmem_cache *cache, struct tally *tally)
 {
 	const struct magazine_store *store;
 	size_t count = 0, objects = 0;
 
 	for (store = cache->full; store; store = store->next) {
 		if (store->count > store->capacity || count > cache->full_count ||
-		    !held_are_valid(cache, store->object, store->count))
+		    !held_are_valid(cache, store->object, store->count, tally))
 			return false;
 		count++;
 		objects += store->count;
 	}
-	return count == cache->full_count && objects == cache->depot_objects;
+	return count == cache->full_count && objects == cache->depot_objects &&
+	       spares_are_valid(cache);
 }
 
-static bool magazine_of_cache_is_valid(const struct kmem_cache *cache, const struct magazine *m)
+static bool magazine_of_cache_is_valid(const struct kmem_cache *cache, const struct magazine *m,
+				       struct tally *tally)
 {
-	return magazine_is_valid(m) &&
-	       (m->count == 0 || held_are_valid(cache, m->store->object, m->count));
+	return m->store && m->capacity == m->store->capacity && magazine_is_valid(m) &&
+	       held_are_valid(cache, m->store->object, m->count, tally);
 }
 
-static bool threads_are_valid(const struct kmem_cache *cache)
+static bool threads_are_valid(const struct kmem_cache *cache, struct tally *tally)
 {
 	const struct thread_record *record;
 
@@ -153,10 +215,11 @@ static bool threads_are_valid(const struct kmem_cache *cache)
 			&record->chunk[cache->id / THREAD_CHUNK_SLOTS]
 				 ->slot[cache->id % THREAD_CHUNK_SLOTS];
 
-		if (slot->cache == NULL ? slot->loaded.count || slot->spare.count
-					: slot->cache != cache ||
-						  !magazine_of_cache_is_valid(cache, &slot->loaded) ||
-						  !magazine_of_cache_is_valid(cache, &slot->spare))
+		if (!slot->cache && !slot->loaded.count && !slot->spare.count)
+			continue;
+		if (slot->cache != cache ||
+		    !magazine_of_cache_is_valid(cache, &slot->loaded, tally) ||
+		    !magazine_of_cache_is_valid(cache, &slot->spare, tally))
 			return false;
 	}
 	return true;
@@ -178,7 +241,41 @@ static bool cache_is_valid(const struct kmem_cache *cache)
 	if (cache->life == CACHE_META)
 		return tally.live == 0;
 	return tally.live + held + cache->depot_objects + cache->free_objects == total &&
-	       depot_is_valid(cache) && threads_are_valid(cache);
+	       depot_is_valid(cache, &tally) && threads_are_valid(cache, &tally) &&
+	       tally.held == tally.taken;
+}
+
+/* The run whose entry in the page map is this: its state byte says what it is. */
+static bool run_is_valid(const struct arena *arena, uint32_t page, uint32_t pages)
+{
+	uint32_t state = state_at(arena, arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT));
+
+	return pages > 0 && pages <= arena->opened - page && state >= STATE_RUN_KMALLOC &&
+	       state <= STATE_RUN_VMALLOC;
+}
+
+/* Every open page is a slab's, a run's or nobody's, and the arena's counts say how many. */
+static bool map_is_valid(const struct arena *arena)
+{
+	uint32_t page = 0, used[2] = { 0, 0 };
+
+	while (page < arena->opened) {
+		uint32_t owner = arena->page_map[page];
+
+		if (owner >= PAGE_RUN) {
+			if (!run_is_valid(arena, page, owner - PAGE_RUN))
+				return false;
+			used[ARENA_RUN] += owner - PAGE_RUN;
+			page += owner - PAGE_RUN;
+			continue;
+		}
+		if (owner > arena->slab_count)
+			return false;
+		used[ARENA_SLAB] += owner != PAGE_UNOWNED;
+		page++;
+	}
+	return used[ARENA_SLAB] == arena->used[ARENA_SLAB] &&
+	       used[ARENA_RUN] == arena->used[ARENA_RUN];
 }
 
 bool slabpool_is_valid(struct slabpool *pool)
@@ -187,7 +284,8 @@ bool slabpool_is_valid(struct slabpool *pool)
 	uint32_t k;
 
 	for (k = 0; k < INSTANCE_ARENAS; k++)
-		if (pool->arena_made[k] && !arena_is_valid(&pool->arena[k]))
+		if (pool->arena_made[k] &&
+		    !(arena_is_valid(&pool->arena[k]) && map_is_valid(&pool->arena[k])))
 			return false;
 	for (k = 0; k < META_COUNT; k++)
 		if (!cache_is_valid(&pool->meta[k]))
