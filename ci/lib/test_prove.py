@@ -144,6 +144,10 @@ def _(copy, tests):
 WRONG_LINES = [
     ("geometry: rounding goes down", "geometry", "geometry_round_up",
      r"return \(n \+ align - 1\) / align \* align;", "return n / align * align;"),
+    ("lookup: the slab behind the owner", "lookup", "lookup_slab",
+     r"return owner - 1;", "return owner;"),
+    ("lookup: a byte before the run", "lookup", "lookup_object",
+     r"offset < start \|\| ", ""),
     ("slab: a taken object stays free", "slab", "slab_take",
      r"^\tbit_clear\(slab->free_bits, index\);\n", ""),
     ("slab: an index out of range is given back", "slab", "slab_give",
