@@ -50,6 +50,8 @@ def arguments():
                      help="Frama-C processes at the same time (default: one a core)")
     cli.add_argument("--time-limit", type=positive, metavar="S",
                      help="seconds a prover may take for a goal (default 30; smoke tests 1)")
+    cli.add_argument("--give-up", type=int, default=20, metavar="N",
+                     help="stop a file's run after N goals without a proof (default 20; 0: never)")
     cli.add_argument("--cache", action="store_true",
                      help="keep provers' answers for the next run (developers' loop: no verdict)")
     cli.add_argument("--no-cache", dest="cache", action="store_false",
@@ -66,6 +68,8 @@ def arguments():
                     "--cache, --smoke and --check")
     if options.smoke + options.all + options.check > 1:
         raise Usage("--check, --smoke and --all exclude each other: give one of them")
+    if options.give_up < 0:
+        raise Usage("--give-up takes 0 or more")
     options.fct = [name for text in options.fct or [] for name in text.split(",") if name]
     return options
 
@@ -366,17 +370,20 @@ class Gate:
             if not more:
                 self.problem(f"{kind}: nothing was run, no function fits")
             jobs += more
-        run_jobs(jobs, self.options.jobs)
+        run_jobs(jobs, self.options.jobs, give_up=self.options.give_up)
         for job in jobs:
-            if job.status or not os.path.exists(job.out("goals.json")):
+            if job.stopped:
+                self.problem(f"{job.file}: stopped after {len(job.open)} goals without a proof "
+                             f"({job.machdep}): {' '.join(job.open)}")
+                self.results.add(job.title(), passed=job.done - len(job.open),
+                                 failed=len(job.open) - 1, seconds=job.seconds, note="stopped")
+            elif job.status or not os.path.exists(job.out("goals.json")):
                 self.gave_up(job)
-                continue
-            report = Report(job)
-            if job.kind == "prove":
-                self.reports[job.file, job.machdep] = report
+            elif job.kind == "prove":
+                self.reports[job.file, job.machdep] = report = Report(job)
                 self.judge(job, report)
             else:
-                self.judge_smoke(job, report)
+                self.judge_smoke(job, Report(job))
 
     def judge(self, job, report):
         key = job.file, job.machdep

@@ -86,6 +86,8 @@ class Job:
         self.process = self.thread = None
         self.begin = self.seconds = 0.0
         self.log = []
+        self.open = []      # goals that no prover could prove, as they come
+        self.stopped = False
 
     def out(self, name):
         return os.path.join(self.where, name)
@@ -117,8 +119,12 @@ class Job:
             match = re.match(r"\[wp\] (\d+) goals? scheduled", line)
             if match:
                 self.all += int(match.group(1))
-            elif re.match(r"\[wp\] \[(?!CFG)[^]]*\] (Goal|Smoke-test) ", line):
+            match = re.match(r"\[wp\] \[(?!CFG)([^]]*)\] (Goal|Smoke-test) (\w+)(.*)", line)
+            if match:
                 self.done += 1
+                who, what, goal, verdict = match.groups()
+                if what == "Goal" and who != "Qed" and not verdict.startswith(" : Valid"):
+                    self.open.append(goal)
 
     def finish(self):
         """True when the process has ended."""
@@ -141,8 +147,9 @@ class Job:
         return f"{self.kind} {self.name} {self.machdep}"
 
 
-def run_jobs(jobs, parallel, quiet=False):
-    """Runs the jobs, at most parallel at a time, and shows how far they are."""
+def run_jobs(jobs, parallel, quiet=False, give_up=0):
+    """Runs the jobs, at most parallel at a time, and shows how far they are. A job with give_up
+    open goals is stopped: each costs all of its time limit, and the verdict is clear."""
     tty = sys.stdout.isatty() and not quiet
     waiting, running = list(jobs), []
     begin = shown = time.monotonic()
@@ -151,6 +158,10 @@ def run_jobs(jobs, parallel, quiet=False):
             while waiting and len(running) < parallel:
                 running.append(waiting.pop(0))
                 running[-1].start()
+            for job in running:
+                if give_up and len(job.open) >= give_up and not job.stopped:
+                    job.stopped = True
+                    stop(job.process)
             for job in [job for job in running if job.finish()]:
                 running.remove(job)
                 if not quiet:

@@ -178,6 +178,15 @@ for entry in WRONG_LINES:
     wrong_line(*entry)
 
 
+@test("a run with many open goals stops early")
+def _(copy, tests):
+    copy.append(SLAB, planted(GOOD.replace("    return", "".join(
+        f"    //@ assert lie{k}: n == {k};\n" for k in (1, 2)) + "    return")))
+    tests.expect(1, r"^  src/core/slab\.c: stopped after 1 goals without a proof \(gcc_x86_64\): "
+                 r"typed_planted_assert_lie", "--file", "slab", "--fct", "planted", *QUICK,
+                 "--give-up", "1")
+
+
 def planted(code):
     return "\n" + code.replace("    ", "\t")
 
