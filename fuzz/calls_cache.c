@@ -171,7 +171,8 @@ static void run_create(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_cache_create = {
 	"kmem_cache_create", FUZZ_MAKES_CACHE, -1, run_create,
-	"create($r, $4, $0, &(struct kmem_cache_args){ .align = $1, .ctor = $3 ? ctor : NULL }, $2)",
+	"create($r, $4, $0, &(struct kmem_cache_args){ .align = $1, "
+	".ctor = $3 ? ctor : NULL }, $2)",
 	{ ARG_NUMBER("size", 0, TOO_LARGE, 64), ARG_CHOICE("align", align_words),
 	  ARG_BITS("flags", flag_words), ARG_NUMBER("ctor", 0, 1, 0),
 	  ARG_CHOICE("name", name_words) },

@@ -289,7 +289,8 @@ static void run_thread_flush(struct world *w, const struct fuzz_call *call)
 }
 
 const struct fuzz_op op_thread_flush = {
-	"thread_flush", FUZZ_MAKES_NOTHING, -1, run_thread_flush, "slabpool_thread_flush(P)", { { 0 } },
+	"thread_flush", FUZZ_MAKES_NOTHING, -1, run_thread_flush,
+	"slabpool_thread_flush(P)", { { 0 } },
 };
 
 static void run_clock(struct world *w, const struct fuzz_call *call)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Damage to the allocator's own structures, one value at a time, undone at once: is_valid() must see
- * each. This is the one file that looks inside; an oracle that cannot fail would be none.
+ * Damage to the allocator's own structures, one value at a time, undone at once: is_valid() must
+ * see each. This is the one file that looks inside; an oracle that cannot fail would be none.
  */
 #include "adapter.h"
 
@@ -153,7 +153,8 @@ static struct spot spot_of_magazine(struct kmem_cache *cache, unsigned int which
 	case 1:
 		return SPOT(slot->loaded.capacity, MAGAZINE_MAX + 1);
 	case 2:
-		return SPOT(slot->loaded.store->object[0], (uintptr_t)slot->loaded.store->object[1]);
+		return SPOT(slot->loaded.store->object[0],
+			    (uintptr_t)slot->loaded.store->object[1]);
 	case 3:
 		return SPOT(slot->loaded.store->object[0], 0);
 	case 4:

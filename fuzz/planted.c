@@ -140,7 +140,8 @@ static void *losing_krealloc(struct slabpool *pool, const void *object, size_t s
 
 static void *unzeroed_krealloc(struct slabpool *pool, const void *object, size_t size, gfp_t gfp)
 {
-	size_t was = ZERO_OR_NULL_PTR(object) ? 0 : REAL.ksize(pool, object);
+	bool old = !ZERO_OR_NULL_PTR(object) && !fuzz_world.crime_kinds;
+	size_t was = old ? REAL.ksize(pool, object) : 0;
 	unsigned char *p = REAL.krealloc(pool, object, size, gfp);
 
 	if (!ZERO_OR_NULL_PTR(p) && (gfp & __GFP_ZERO) && was && size > was)

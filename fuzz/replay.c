@@ -20,8 +20,8 @@ static const char usage[] =
 	"  --words     print every operation before it runs\n"
 	"  --repeat N  run each input N times and print executions a second\n"
 	"  --plants    list the planted bugs: name, oracle, target\n"
-	"Environment: FUZZ_PLANT=NAME puts a bug in front of the allocator; FUZZ_ADAPTER=libc puts\n"
-	"libc's malloc under the oracles instead.\n";
+	"Environment: FUZZ_PLANT=NAME puts a bug in front of the allocator; FUZZ_ADAPTER=libc\n"
+	"puts libc's malloc under the oracles instead.\n";
 
 static void list_plants(void)
 {

@@ -23,7 +23,7 @@ static void check_sums(const struct slabpool_cache_info *info, uint32_t cache, c
 		fuzz_fail(oracle, "cache %u: %zu slabs, %llu made and %llu given back", cache,
 			  info->slabs, (unsigned long long)info->grows,
 			  (unsigned long long)info->releases);
-	if ((size_t)info->num * info->stride > (size_t)1 << (info->gfporder + SLABPOOL_PAGE_SHIFT) ||
+	if ((size_t)info->num * info->stride > PAGE_SIZE << info->gfporder ||
 	    info->stride < info->size)
 		fuzz_fail(oracle, "cache %u: %u objects of stride %u, size %u, in order %u", cache,
 			  info->num, info->stride, info->size, info->gfporder);
@@ -51,7 +51,7 @@ void stats_check_cache(struct world *w, uint32_t cache, const char *oracle)
 		fuzz_fail(oracle, "cache %u: %u aliases, the model counts %u users", cache,
 			  info.aliases, c->users);
 	if (c->ctor && c->ctor_calls != info.grows * info.num)
-		fuzz_fail("constructor", "cache %u: %llu slabs of %u objects made, %llu constructed",
+		fuzz_fail("constructor", "cache %u: %llu slabs of %u objects, %llu constructed",
 			  cache, (unsigned long long)info.grows, info.num,
 			  (unsigned long long)c->ctor_calls);
 }
@@ -106,7 +106,7 @@ static int add_cache(struct kmem_cache *cache, void *context)
 
 	o->a->cache_info(cache, &info);
 	slabs = info.slabs;
-	/* An allocation that fails has reaped what is empty, but for pages that wait for readers. */
+	/* An allocation that fails has reaped what is empty, but not pages with readers. */
 	if (!(info.flags & SLAB_TYPESAFE_BY_RCU) || fuzz_world.options.rcu_synchronize)
 		slabs -= info.empty_slabs;
 	if (slabs)

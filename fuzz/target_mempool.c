@@ -42,7 +42,8 @@ static void check_made(struct world *w, struct wpool *p, int result)
 	world_drop(w, KIND(BAD_ARGUMENT) | KIND(NO_MEMORY));
 	if (wrong)
 		return;
-	if (!p->backend_failed && !world_fired(w) && !pool_memory_full(w, p, reserve_size(p->min_nr)))
+	if (!p->backend_failed && !world_fired(w) &&
+	    !pool_memory_full(w, p, reserve_size(p->min_nr)))
 		fuzz_fail("null", "no pool, although nothing failed");
 	if (p->kind == BACKEND_CUSTOM && p->from_backend != p->to_backend)
 		fuzz_fail("reserve", "a failed creation keeps %u elements",

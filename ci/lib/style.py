@@ -88,7 +88,7 @@ def functions(files):
 
 def lost(files):
     builds = "\n".join("\n".join(lines) for name, lines in files.items()
-                       if name.endswith("meson.build"))
+                       if name.endswith(("meson.build", "sources.txt")))
     for name in files:
         if name.endswith(".c") and name.startswith(("src/", "fuzz/")):
             stem = os.path.basename(name)[:-2]
