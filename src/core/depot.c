@@ -200,7 +200,7 @@ static bool fill_from_slabs(struct kmem_cache *cache, struct thread_slot *slot)
 		objects[k] = objects[got - 1 - k];
 		objects[got - 1 - k] = swap;
 	}
-	slot->loaded.count = got;
+	magazine_set_count(&slot->loaded, got);
 	if (got)
 		cache->refills++;
 	return got != 0;
@@ -238,7 +238,7 @@ void depot_accept(struct kmem_cache *cache, struct thread_slot *slot)
 		magazine_load(&slot->spare, store);
 	} else {
 		empty = depot_give(cache, slot->spare.store->object, slot->spare.count);
-		slot->spare.count = 0;
+		magazine_set_count(&slot->spare, 0);
 		cache->flushes++;
 	}
 	sync_unlock(cache->pool, &cache->lock);

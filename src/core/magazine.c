@@ -59,7 +59,7 @@ void magazine_store_init(struct magazine_store *store, uint32_t capacity)
 void magazine_load(struct magazine *m, struct magazine_store *store)
 {
 	m->store = store;
-	m->count = store ? store->count : 0;
+	magazine_set_count(m, store ? store->count : 0);
 	m->capacity = store ? store->capacity : 0;
 }
 
@@ -70,7 +70,7 @@ struct magazine_store *magazine_unload(struct magazine *m)
 	if (store)
 		store->count = m->count;
 	m->store = NULL;
-	m->count = 0;
+	magazine_set_count(m, 0);
 	m->capacity = 0;
 	return store;
 }
@@ -81,10 +81,10 @@ void magazine_swap(struct magazine *a, struct magazine *b)
 	uint32_t count = a->count, capacity = a->capacity;
 
 	a->store = b->store;
-	a->count = b->count;
+	magazine_set_count(a, b->count);
 	a->capacity = b->capacity;
 	b->store = store;
-	b->count = count;
+	magazine_set_count(b, count);
 	b->capacity = capacity;
 }
 

@@ -79,6 +79,18 @@ void magazine_load(struct magazine *m, struct magazine_store *store);
 */
 struct magazine_store *magazine_unload(struct magazine *m);
 
+/* Other threads may look at the count while its owner changes it (slabpool_cache_info()). */
+/*@ requires memory: \valid(m);
+  @ terminates always: \true;
+  @ exits never: \false;
+  @ assigns m->count;
+  @ ensures count: m->count == count;
+  @*/
+static inline void magazine_set_count(struct magazine *m, uint32_t count)
+{
+	slabpool_store_u32(&m->count, count);
+}
+
 /* Takes the last object; m->count > 0. */
 /*@ requires memory: magazine_memory(m);
     requires valid: magazine_valid(m);
@@ -95,7 +107,7 @@ struct magazine_store *magazine_unload(struct magazine *m);
 */
 static inline void *magazine_pop(struct magazine *m)
 {
-	m->count--;
+	magazine_set_count(m, m->count - 1);
 	return m->store->object[m->count];
 }
 
@@ -117,7 +129,7 @@ static inline void *magazine_pop(struct magazine *m)
 static inline void magazine_push(struct magazine *m, void *object)
 {
 	m->store->object[m->count] = object;
-	m->count++;
+	magazine_set_count(m, m->count + 1);
 }
 
 /* Exchanges loaded and spare. */

@@ -155,7 +155,7 @@ static void magazine_empty(struct kmem_cache *cache, struct magazine *m)
 	if (m->count) {
 		sync_lock(cache->pool, &cache->lock);
 		empty = depot_give(cache, m->store->object, m->count);
-		m->count = 0;
+		magazine_set_count(m, 0);
 		cache->flushes++;
 		sync_unlock(cache->pool, &cache->lock);
 	}
