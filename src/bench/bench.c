@@ -217,7 +217,8 @@ static void run_size(const struct setting *setting, const struct pattern *patter
 	/* Round 0 warms up and is not printed. */
 	for (unsigned int round = 0; round <= setting->rounds; round++) {
 		for (size_t turn = 0; turn < ALLOCATORS; turn++) {
-			const struct allocator *allocator = &allocators[(turn + round) % ALLOCATORS];
+			const struct allocator *allocator =
+				&allocators[(turn + round) % ALLOCATORS];
 			struct trial trial = {allocator, allocator->needs_cache ? cache : NULL,
 					      size, setting->operations};
 			double begin;

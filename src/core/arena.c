@@ -90,7 +90,8 @@ static void layout_compute(struct arena_layout *layout, uint32_t pages, uint32_t
 static void layout_compact(struct arena_layout *layout, uint32_t pages, uint32_t granule_shift)
 {
 	layout->bits = (size_t)pages << SLABPOOL_PAGE_SHIFT;
-	layout->slab = layout->bits + (size_t)pages * words_a_page(granule_shift) * sizeof(uint64_t);
+	layout->slab = layout->bits +
+		       (size_t)pages * words_a_page(granule_shift) * sizeof(uint64_t);
 	layout->link = layout->slab + (size_t)pages * sizeof(struct slab);
 	layout->page_map = layout->link + (size_t)pages * sizeof(struct page_link);
 	layout->state = layout->page_map + (size_t)pages * sizeof(uint32_t);

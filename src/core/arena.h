@@ -44,7 +44,7 @@ struct arena {
 	uint32_t words_a_page;
 	struct slab *slab;        /* pages descriptors; slab_count were ever used */
 	struct page_link *link;   /* pages entries, valid for the head of a free run */
-	uint8_t *order;           /* pages entries: 0, or 1 + order of the free run that starts here,
+	uint8_t *order;           /* pages entries: 0, or 1 + order of the free run starting here,
 	                             with ORDER_IDLE if its memory was not given back */
 	void *reservation;
 	size_t reserved;

@@ -72,7 +72,8 @@ static void search_slab(struct kmem_cache *cache, uint32_t which)
 		size_t granule = (size_t)(start - arena->base) >> arena->granule_shift;
 		void *object = start;
 
-		if (!slab_is_free(slab, k) && slabpool_load_u8(&arena->state[granule]) == STATE_NONE)
+		if (!slab_is_free(slab, k) &&
+		    slabpool_load_u8(&arena->state[granule]) == STATE_NONE)
 			depot_give(cache, &object, 1);
 	}
 }

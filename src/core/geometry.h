@@ -29,7 +29,7 @@ struct geometry {
 	uint32_t order;       /* pages a slab = 2^order */
 	uint32_t capacity;    /* objects a slab, 1 .. SLAB_MAX_OBJECTS */
 	uint32_t colour_off;  /* bytes from colour to colour: multiple of align, line and granule */
-	uint32_t colours;     /* how many: a slab's first object may lie at 0 .. colours - 1 of them */
+	uint32_t colours;     /* how many: the first object lies at 0 .. colours - 1 of them */
 };
 
 #define GEOMETRY_CACHE_LINE 64u

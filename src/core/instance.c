@@ -105,7 +105,8 @@ static bool setup_meta(struct slabpool *pool)
 
 	for (k = 0; k < META_COUNT; k++) {
 		pool->meta[k].id = pool->next_id++;
-		if (cache_setup(pool, &pool->meta[k], "slabpool", meta_size[k], NULL, 0, CACHE_META))
+		if (cache_setup(pool, &pool->meta[k], "slabpool", meta_size[k], NULL, 0,
+				CACHE_META))
 			return false;
 	}
 	return true;
@@ -195,7 +196,8 @@ struct slabpool *instance_create(const struct slabpool_platform *platform,
 				 const struct slabpool_options *options, bool is_default)
 {
 	struct slabpool_options standard;
-	size_t bytes = (sizeof(struct slabpool) + SLABPOOL_PAGE_SIZE - 1) & ~(SLABPOOL_PAGE_SIZE - 1);
+	size_t bytes =
+		(sizeof(struct slabpool) + SLABPOOL_PAGE_SIZE - 1) & ~(SLABPOOL_PAGE_SIZE - 1);
 	struct slabpool *pool;
 
 	if (!options) {

@@ -14,7 +14,7 @@
 struct kmem_cache;
 
 struct slab {
-	uint64_t *free_bits;  /* bit i set: object i is free in the slab; (capacity + 63) / 64 words */
+	uint64_t *free_bits;  /* bit i set: object i is free here; (capacity + 63) / 64 words */
 	uint32_t capacity;    /* objects, 1 .. SLAB_MAX_OBJECTS */
 	uint32_t free_count;  /* bits set */
 	uint32_t hint;        /* no word below free_bits[hint] has a bit set */
@@ -23,7 +23,7 @@ struct slab {
 	uint32_t bytes;       /* of the run: first + capacity * stride <= bytes <= SLAB_MAX_BYTES */
 	/* Owned by the cache layer; the functions of slab.c leave them alone. */
 	struct kmem_cache *owner;
-	uint32_t cache;       /* id of the owning cache, UINT32_MAX while the descriptor is unused */
+	uint32_t cache;       /* id of the owner, UINT32_MAX while the descriptor is unused */
 	uint32_t page;        /* first page of the run in its arena */
 	uint32_t next, prev;  /* slab indices in one of the cache's lists */
 	uint32_t list;        /* which list */

@@ -57,7 +57,7 @@ static struct thread_record *current_record(struct slabpool *pool)
 	return pool->is_default ? slabpool_thread_current : thread_find(pool);
 }
 
-/* The record is in force before the platform hears of it: that may allocate, in this very thread. */
+/* The record is in force before the platform hears of it: that may allocate, in this thread. */
 static int set_current(struct slabpool *pool, struct thread_record *record)
 {
 	int error;
@@ -244,7 +244,7 @@ size_t thread_held(const struct kmem_cache *cache)
 	return held;
 }
 
-/* The instance's lock is held: a cache that is destroyed meanwhile finds the record full or empty. */
+/* The instance's lock is held: a cache destroyed meanwhile finds the record full or empty. */
 static void record_flush(struct thread_record *record)
 {
 	uint32_t c, k;

@@ -5,7 +5,7 @@
  *
  *  - each slab is in exactly the list that its free count says, and the counts are the lengths;
  *  - descriptor, page map and owner agree; the bits are as many as free_count says;
- *  - no state byte is set for an object that is free in its slab, held by a magazine or by the depot,
+ *  - no state byte is set for an object that is free in its slab, in a magazine or in the depot,
  *    nor outside an object's first granule;
  *  - what magazines and depot hold is, each object once, what is neither free in its slab nor live;
  *    two sums over both sets say so, as there is no memory here to mark objects;

@@ -408,7 +408,8 @@ static void test_helpers(void)
 	is_uint(wrong, 0, "the smallest order for any number of bytes");
 	is_uint(geometry_round_up(0, 8), 0, "0 rounded up is 0");
 	is_uint(geometry_round_up(17, 8), 24, "17 rounded up to 8 is 24");
-	is_uint(geometry_round_up(0xfffffff0u, 8), 0xfffffff0u, "a multiple stays, also a large one");
+	is_uint(geometry_round_up(0xfffffff0u, 8), 0xfffffff0u,
+		"a multiple stays, also a large one");
 }
 
 static void test_kmalloc_classes(void)

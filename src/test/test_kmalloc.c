@@ -269,7 +269,8 @@ static void test_macros(void)
 static void test_newer_names(void)
 {
 	kmem_buckets *buckets = kmem_buckets_create("buckets", 0, 0, 0, NULL);
-	void *p = kmalloc_nolock(100, __GFP_ZERO, -1), *q = kmem_buckets_alloc(buckets, 50, GFP_KERNEL);
+	void *p = kmalloc_nolock(100, __GFP_ZERO, -1);
+	void *q = kmem_buckets_alloc(buckets, 50, GFP_KERNEL);
 	void *v = kmem_buckets_valloc(buckets, 5u << 20, GFP_KERNEL);
 
 	ok(p && filled(p, 100, 0), "kmalloc_nolock");
@@ -286,7 +287,8 @@ static void test_what_is_it(void)
 	char *p = kmalloc(100, GFP_KERNEL);
 	int local;
 
-	ok(kmem_valid_obj(p) && kmem_valid_obj(p + 50), "kmem_valid_obj of a live object, inside too");
+	ok(kmem_valid_obj(p) && kmem_valid_obj(p + 50),
+	   "kmem_valid_obj of a live object, inside too");
 	kfree(p);
 	ok(!kmem_valid_obj(p), "not of a freed one");
 	ok(!kmem_valid_obj(&local) && !kmem_valid_obj(NULL), "nor of other addresses");

@@ -78,12 +78,14 @@ static void test_double_free(void)
 		p[k] = kmem_cache_alloc(a, GFP_KERNEL);
 	kmem_cache_free(a, p[0]);
 	kmem_cache_free(a, p[0]);
-	says(399, 0, p[0], p[0], "slabpool: kmem_cache_free: double free of P, object of cache 'a' is "
-				 "already free");
+	says(399, 0, p[0], p[0],
+	     "slabpool: kmem_cache_free: double free of P, object of cache 'a' is "
+	     "already free");
 	kmem_cache_free(a, p[1]);
 	kmem_cache_free(a, p[0]);
-	says(398, 0, p[0], p[0], "slabpool: kmem_cache_free: double free of P, object of cache 'a' is "
-				 "already free");
+	says(398, 0, p[0], p[0],
+	     "slabpool: kmem_cache_free: double free of P, object of cache 'a' is "
+	     "already free");
 	for (k = 2; k < 400; k++)
 		kmem_cache_free(a, p[k]);
 	for (k = 0; k < 400; k++)
@@ -130,11 +132,13 @@ static void test_foreign(void)
 	int local;
 
 	kmem_cache_free(a, heap);
-	says(1, 0, heap, NULL, "slabpool: kmem_cache_free: foreign pointer P, no memory of slabpool, "
-			       "freed to cache 'a'");
+	says(1, 0, heap, NULL,
+	     "slabpool: kmem_cache_free: foreign pointer P, no memory of slabpool, "
+	     "freed to cache 'a'");
 	kmem_cache_free(a, &local);
-	says(1, 0, &local, NULL, "slabpool: kmem_cache_free: foreign pointer P, no memory of slabpool, "
-				 "freed to cache 'a'");
+	says(1, 0, &local, NULL,
+	     "slabpool: kmem_cache_free: foreign pointer P, no memory of slabpool, "
+	     "freed to cache 'a'");
 	kmem_cache_free(a, live + ((size_t)7 << 20));
 	is_uint(test_platform_reported(&tp, SLABPOOL_REPORT_FOREIGN), 1, "a page never used");
 	tp.report_count = 0;
@@ -156,8 +160,8 @@ static void test_interior(void)
 	for (k = 0; k < 4; k++) {
 		kmem_cache_free(a, p + offset[k]);
 		snprintf(want, sizeof(want),
-			 "slabpool: kmem_cache_free: interior pointer P, %u byte%s into object S of "
-			 "cache 'a'", offset[k], offset[k] == 1 ? "" : "s");
+			 "slabpool: kmem_cache_free: interior pointer P, %u byte%s into object S "
+			 "of cache 'a'", offset[k], offset[k] == 1 ? "" : "s");
 		says(1, 0, p + offset[k], p, want);
 	}
 	kmem_cache_free(a, p);
@@ -174,11 +178,13 @@ static void test_wrong_cache(void)
 	void *k = slabpool_kmalloc(pool, 100, GFP_KERNEL);
 
 	kmem_cache_free(b, p);
-	says(1, 0, p, p, "slabpool: kmem_cache_free: wrong cache for P, object of cache 'a' freed to "
-			 "cache 'b'");
+	says(1, 0, p, p,
+	     "slabpool: kmem_cache_free: wrong cache for P, object of cache 'a' freed to "
+	     "cache 'b'");
 	kmem_cache_free(b, k);
-	says(1, 0, k, k, "slabpool: kmem_cache_free: wrong cache for P, object of cache 'kmalloc-128' "
-			 "freed to cache 'b'");
+	says(1, 0, k, k,
+	     "slabpool: kmem_cache_free: wrong cache for P, object of cache 'kmalloc-128' "
+	     "freed to cache 'b'");
 	slabpool_kfree(pool, p);
 	is_uint(active(a), 0, "kfree takes an object of any cache");
 	slabpool_kfree(pool, k);
@@ -204,7 +210,8 @@ static void test_wrong_call(void)
 	ok(slabpool_krealloc(pool, v, 64, GFP_KERNEL) == NULL, "krealloc of vmalloc memory: NULL");
 	says(1, 0, v, v, "slabpool: krealloc: wrong call for P: memory of vmalloc");
 	slabpool_free_pages(pool, o, 0);
-	is_uint(test_platform_reported(&tp, SLABPOOL_REPORT_WRONG_API), 1, "free_pages of an object");
+	is_uint(test_platform_reported(&tp, SLABPOOL_REPORT_WRONG_API), 1,
+		"free_pages of an object");
 	tp.report_count = 0;
 	slabpool_free_pages(pool, p, 3);
 	is_uint(test_platform_reported(&tp, SLABPOOL_REPORT_WRONG_ORDER), 1, "another order");
@@ -225,8 +232,9 @@ static void test_freed_elsewhere(void)
 
 	slabpool_kfree(pool, p);
 	is_uint(slabpool_ksize(pool, p), 0, "ksize of a freed object: 0");
-	says(0, 0, p, p, "slabpool: ksize: double free of P, object of cache 'kmalloc-64' is already "
-			 "free");
+	says(0, 0, p, p,
+	     "slabpool: ksize: double free of P, object of cache 'kmalloc-64' is already "
+	     "free");
 	ok(slabpool_krealloc(pool, p, 100, GFP_KERNEL) == NULL, "krealloc of a freed object: NULL");
 	is_uint(tp.report_count, 1, "with a report");
 	tp.report_count = 0;

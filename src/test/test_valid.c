@@ -202,14 +202,17 @@ static void test_states(void)
 	struct slab *s = slab_of(LIST_PARTIAL_0);
 	unsigned char *free_one = arena->base + ((size_t)s->page << SLABPOOL_PAGE_SHIFT) +
 				  s->first + slabpool_ctz64(s->free_bits[0]) * s->stride;
-	unsigned char *live = object[7 * per_slab], *held = thread_slot(cache)->loaded.store->object[0];
+	unsigned char *live = object[7 * per_slab];
+	unsigned char *held = thread_slot(cache)->loaded.store->object[0];
 	uint32_t shift = arena->granule_shift;
 	uint8_t *state = arena->state;
 
 	DAMAGE(state[(live - arena->base) >> shift], 0, "a live object's state is cleared");
-	DAMAGE(state[(live - arena->base) >> shift], cache->tag + 1, "a live object of another cache");
+	DAMAGE(state[(live - arena->base) >> shift], cache->tag + 1,
+	       "a live object of another cache");
 	DAMAGE(state[((live - arena->base) >> shift) + 1], cache->tag, "a state inside an object");
-	DAMAGE(state[(free_one - arena->base) >> shift], cache->tag, "a free object's state is set");
+	DAMAGE(state[(free_one - arena->base) >> shift], cache->tag,
+	       "a free object's state is set");
 	DAMAGE(state[(held - arena->base) >> shift], cache->tag, "a held object's state is set");
 	DAMAGE(pool->arena[3].state[(run - pool->arena[3].base) >> pool->arena[3].granule_shift], 0,
 	       "a live run's state is cleared");

@@ -32,10 +32,10 @@ struct slabpool_wait {
 /** What a report is about; slabpool_report_line() makes the one line of it. */
 enum slabpool_report_kind {
 	SLABPOOL_REPORT_DOUBLE_FREE,    /**< the object is already free */
-	SLABPOOL_REPORT_FOREIGN,        /**< the address lies in no arena, or in memory never given out */
+	SLABPOOL_REPORT_FOREIGN,        /**< in no arena, or in memory never given out */
 	SLABPOOL_REPORT_INTERIOR,       /**< the address lies inside an object, not at its start */
 	SLABPOOL_REPORT_WRONG_CACHE,    /**< a live object of another cache */
-	SLABPOOL_REPORT_WRONG_API,      /**< live memory of another family (kfree of a vmalloc address …) */
+	SLABPOOL_REPORT_WRONG_API,      /**< live memory of another family (kfree of vmalloc …) */
 	SLABPOOL_REPORT_WRONG_ORDER,    /**< free_pages() with another order than alloc_pages() */
 	SLABPOOL_REPORT_BAD_CACHE,      /**< NULL or a destroyed cache where a cache is needed */
 	SLABPOOL_REPORT_LIVE_OBJECTS,   /**< destroy of a cache that still has objects */
@@ -43,7 +43,7 @@ enum slabpool_report_kind {
 	SLABPOOL_REPORT_CTOR_ZERO,      /**< __GFP_ZERO from a cache with a constructor */
 	SLABPOOL_REPORT_NAME_SPACE,     /**< a cache name with a blank in it */
 	SLABPOOL_REPORT_NO_MEMORY,      /**< an allocation failed and __GFP_NOWARN was not given */
-	SLABPOOL_REPORT_CANNOT_WAIT,    /**< a blocking mempool_alloc() where nothing can be waited for */
+	SLABPOOL_REPORT_CANNOT_WAIT,    /**< blocking mempool_alloc(), nothing to wait for */
 	SLABPOOL_REPORT_POOL_ZERO,      /**< __GFP_ZERO passed to mempool_alloc() */
 	SLABPOOL_REPORT_PANIC,          /**< SLAB_PANIC: creating the cache failed */
 	SLABPOOL_REPORT_NOFAIL,         /**< __GFP_NOFAIL and no memory */
@@ -71,7 +71,7 @@ struct slabpool_report {
  */
 struct slabpool_platform {
 	void *context;
-	/** Reserves @p bytes of address space without access, aligned to @p align; NULL if it cannot. */
+	/** Reserves @p bytes of address space without access, aligned to @p align; or NULL. */
 	void *(*reserve)(void *context, size_t bytes, size_t align);
 	/** Gives back a whole reservation. */
 	void (*unreserve)(void *context, void *address, size_t bytes);
@@ -82,7 +82,7 @@ struct slabpool_platform {
 	 * to the system; never fails.
 	 */
 	int (*commit)(void *context, void *address, size_t bytes, bool in);
-	/** Initialises a mutex and, if @p wait is not NULL, its condition. 0 or a negative errno. */
+	/** Initialises a mutex and, if @p wait is given, its condition. 0 or a negative errno. */
 	int (*sync_init)(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait);
 	void (*sync_exit)(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait);
 	void (*lock)(void *context, struct slabpool_lock *lock);

@@ -279,10 +279,14 @@ static inline kmem_buckets *kmem_buckets_create(const char *name, slab_flags_t f
 #define kmem_buckets_valloc(buckets, size, gfp) ((void)(buckets), kvmalloc((size), (gfp)))
 
 /* Type-safe forms of newer kernels. */
-#define kmalloc_obj(P, ...) ((__typeof__(P) *)kmalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
-#define kzalloc_obj(P, ...) ((__typeof__(P) *)kzalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
-#define kvmalloc_obj(P, ...) ((__typeof__(P) *)kvmalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
-#define kvzalloc_obj(P, ...) ((__typeof__(P) *)kvzalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
+#define kmalloc_obj(P, ...)                                                                     \
+	((__typeof__(P) *)kmalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
+#define kzalloc_obj(P, ...)                                                                     \
+	((__typeof__(P) *)kzalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
+#define kvmalloc_obj(P, ...)                                                                    \
+	((__typeof__(P) *)kvmalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
+#define kvzalloc_obj(P, ...)                                                                    \
+	((__typeof__(P) *)kvzalloc(sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
 #define kmalloc_objs(P, n, ...)                                                                 \
 	((__typeof__(P) *)kmalloc_array((n), sizeof(P), SLABPOOL_GFP_OR_KERNEL(__VA_ARGS__)))
 #define kzalloc_objs(P, n, ...)                                                                 \

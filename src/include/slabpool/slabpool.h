@@ -108,7 +108,7 @@ SLABPOOL_API void slabpool_platform_close(struct slabpool_platform *platform);
  * @return 0, -EBUSY, or -EINVAL if it is too small.
  */
 SLABPOOL_API int slabpool_bare_memory(void *memory, size_t bytes);
-/** Bare metal: where reports go, line by line; NULL: nowhere. And what fatal does before it stops. */
+/** Bare metal: where reports go, line by line; NULL: nowhere. And what fatal does first. */
 SLABPOOL_API void slabpool_bare_output(void (*line)(const char *text), void (*fatal)(void));
 /** A platform over the caller's buffer: no threads, no system. @p state is the table's memory. */
 struct slabpool_buffer {
@@ -118,7 +118,8 @@ struct slabpool_buffer {
 	size_t pieces;  /**< reservations that were not given back */
 };
 SLABPOOL_API void slabpool_platform_buffer(struct slabpool_platform *platform,
-					   struct slabpool_buffer *state, void *memory, size_t bytes);
+					   struct slabpool_buffer *state, void *memory,
+					   size_t bytes);
 
 /* The same calls on a given instance. */
 SLABPOOL_API struct kmem_cache *slabpool_cache_create(struct slabpool *pool, const char *name,
@@ -156,7 +157,7 @@ struct slabpool_cache_info {
 	unsigned int align;        /**< effective alignment */
 	slab_flags_t flags;
 	unsigned int limit;        /**< objects a magazine */
-	unsigned int batchcount;   /**< objects that move between a magazine and the slabs at once */
+	unsigned int batchcount;   /**< objects that move between magazine and slabs at once */
 	unsigned int shared;       /**< full magazines that the depot may keep */
 	unsigned int num;          /**< objects a slab */
 	unsigned int gfporder;     /**< pages a slab: 2^gfporder */
