@@ -237,7 +237,9 @@ static void run_free_foreign(struct world *w, const struct fuzz_call *call)
 	}
 	if (model_find(p) != FUZZ_NONE)
 		return;
-	world_crime(w, KIND(FOREIGN), p);
+	/* All pages of a small arena may be in use: then it is some free object's. */
+	world_crime(w, foreign_words[call->arg[2]].value == FOREIGN_UNOPENED ? ANY_CRIME
+									     : KIND(FOREIGN), p);
 	call_free(w, how, by, p);
 	world_crime_done(w);
 }

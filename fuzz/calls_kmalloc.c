@@ -58,6 +58,12 @@ static size_t natural(const struct world *w, size_t size)
 	return size < most ? size : most;
 }
 
+/* Beyond what kmalloc gives, memory is vmalloc's: kfree() does not take it. */
+static enum family family_of(size_t size)
+{
+	return size <= KMALLOC_MAX_SIZE ? FAMILY_KMALLOC : FAMILY_VMALLOC;
+}
+
 static void kmalloc_one(struct world *w, size_t size, gfp_t gfp, uint32_t handle, bool virt)
 {
 	void *p;
@@ -76,8 +82,7 @@ static void kmalloc_one(struct world *w, size_t size, gfp_t gfp, uint32_t handle
 		kmalloc_null(w, size, gfp, virt);
 		return;
 	}
-	model_new(w, handle, size <= KMALLOC_MAX_SIZE ? FAMILY_KMALLOC : FAMILY_VMALLOC, 0, p,
-		  size, natural(w, size), gfp);
+	model_new(w, handle, family_of(size), 0, p, size, natural(w, size), gfp);
 	if ((w->a->caps & CAP_CLASSES) && size <= KMALLOC_MAX_SIZE &&
 	    w->a->size_roundup(size) != fuzz_objects[handle].usable)
 		fuzz_fail("size", "kmalloc_size_roundup(%zu) is %zu, ksize is %zu", size,
@@ -164,11 +169,6 @@ const struct fuzz_op op_free_pages = {
 	"free_pages", FUZZ_MAKES_NOTHING, -1, run_free_pages,
 	"give(PAGES, $1, $0)", { ARG_OBJECT, ARG_NUMBER("order", 0, 11, 0) },
 };
-
-static enum family family_of(size_t size)
-{
-	return size <= KMALLOC_MAX_SIZE ? FAMILY_KMALLOC : FAMILY_VMALLOC;
-}
 
 static void *call_realloc(struct world *w, void *p, size_t size, gfp_t gfp, bool virt)
 {
@@ -294,7 +294,7 @@ static void run_kmemalign(struct world *w, const struct fuzz_call *call)
 		null_check(w, FUZZ_NONE, (size > align ? size : align) + PAGE_SIZE * 32, gfp, 1);
 		return;
 	}
-	model_new(w, call->first, FAMILY_KMALLOC, 0, p, size ? size : 1, align, gfp);
+	model_new(w, call->first, family_of(size), 0, p, size ? size : 1, align, gfp);
 }
 
 const struct fuzz_op op_kmemalign = {

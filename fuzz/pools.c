@@ -218,8 +218,9 @@ bool pool_memory_full(struct world *w, const struct wpool *p, uint32_t count)
 {
 	size_t slab = PAGE_SIZE << 5;
 
+	/* What the array of elements and its slab took is free again by now. */
 	if (p->bytes > KMALLOC_MAX_CACHE_SIZE)
-		return memory_is_full(w, p->bytes, count);
+		return memory_is_full(w, p->bytes, count + 2 + slab * 2 / p->bytes);
 	return memory_is_full(w, slab, count * p->bytes * 2 / slab + 2);
 }
 

@@ -156,7 +156,8 @@ static void run_compare(struct world *w, const struct fuzz_call *call)
 	struct slabpool_cache_info info;
 	struct geometry want;
 
-	if (root == FUZZ_NONE || !(w->a->caps & CAP_STATS) || reserves_fail())
+	if (root == FUZZ_NONE || !(w->a->caps & CAP_STATS) || reserves_fail() ||
+	    !w->options.arena_mib)
 		return;
 	world_act(w);
 	w->a->cache_info(w->cache[root].k, &info);
