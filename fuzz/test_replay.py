@@ -81,7 +81,7 @@ def an_unreadable_file_bails_out(program, folder):
 @check
 def a_failing_oracle_fails_the_run(program, folder):
     # A cache and three objects, and an adapter that gives misaligned ones.
-    path = put(folder, "a", bytes(12) + bytes([0, 0, 0, 0, 0, 0]) + bytes([1, 0, 0]) * 3)
+    path = put(folder, "a", bytes(15) + bytes([0, 0, 0, 0, 0, 0]) + bytes([1, 0, 0]) * 3)
     good, _, _ = run(program, path)
     status, out, error = run(program, path, plant="misaligned-object")
     return (good == 0 and status != 0 and "ok 1" not in out and "fuzz: oracle alignment" in error
