@@ -319,8 +319,7 @@ static uint32_t order_find(uint32_t min, uint32_t high, uint32_t page_shift, uin
 
 	/*@ ghost
 	  uint32_t limit = 22 - page_shift < 10 ? 22 - page_shift : 10;
-	  if (holding > limit)
-	    powers_in_order(page_shift + limit, page_shift + holding - 1);
+	  powers_compared(page_shift + limit, page_shift + holding - 1);
 	  powers_in_order(page_shift + holding, page_shift + low);
 	  if (low <= high)
 	    powers_in_order(page_shift + low, page_shift + high);
