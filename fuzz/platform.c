@@ -106,21 +106,33 @@ static struct reservation *find_reservation(const void *address, size_t bytes, c
 		  bytes);
 }
 
+static void poison_grains(size_t first, size_t end)
+{
+	if (first < end)
+		POISON(buffer + (first << GRAIN_SHIFT), (end - first) << GRAIN_SHIFT);
+}
+
 /* Eight grains at a time: reservations start and end at multiples of that. */
 static void release(struct reservation *r)
 {
 	size_t end = r->top >> GRAIN_SHIFT;
 	uint64_t word;
 
+	size_t first = end;   /* of a stretch in which something is committed */
+
 	for (size_t g = r->start >> GRAIN_SHIFT; g < end; g += sizeof(word)) {
 		memcpy(&word, grains + g, sizeof(word));
-		if (!word)
+		if (!(word & 0x0202020202020202u)) {
+			poison_grains(first, g);
+			first = end;
 			continue;
+		}
+		if (first == end)
+			first = g;
 		word = (word | word >> 1) & 0x0101010101010101u;
 		memcpy(grains + g, &word, sizeof(word));
 	}
-	if (r->top > r->start)
-		POISON(buffer + r->start, r->top - r->start);
+	poison_grains(first, end);
 	r->bytes = 0;
 }
 
