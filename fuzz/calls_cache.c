@@ -136,6 +136,9 @@ static void create(struct world *w, const struct fuzz_call *call,
 	for (unsigned int i = 0; flag_words[i].word; i++)
 		if (call->arg[2] & (1u << i))
 			flags |= flag_words[i].value;
+	/* Only an allocator with a platform can end the program through it. */
+	if (!(w->a->caps & CAP_PLATFORM))
+		flags &= ~SLAB_PANIC;
 	*c = (struct wcache){ .size = size, .align = args->align, .flags = flags,
 			      .same_as = handle, .ctor = args->ctor != NULL };
 	w->cache_count = handle + 1;

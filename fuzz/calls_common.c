@@ -123,6 +123,8 @@ void give_back(struct world *w, enum how how, uint32_t by, void *p, uint32_t han
 {
 	uint32_t at = model_find(p), kinds;
 
+	if ((how == HOW_VFREE || how == HOW_PAGES) && !(w->a->caps & CAP_PAGES))
+		return;
 	if (is_noop(how, p)) {
 		world_act(w);
 		call_free(w, how, by, p);

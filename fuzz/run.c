@@ -130,7 +130,7 @@ static void fill_options(struct world *w, const struct fuzz_call *call)
 	slabpool_options_init(o);
 	o->misuse = misuse_words[call->arg[3]].value;
 	o->magazines = !switched(call, SWITCH_NO_MAGAZINES);
-	o->init_on_alloc = switched(call, SWITCH_INIT_ON_ALLOC);
+	o->init_on_alloc = switched(call, SWITCH_INIT_ON_ALLOC) && (w->a->caps & CAP_PLATFORM);
 	o->init_on_free = switched(call, SWITCH_INIT_ON_FREE);
 	o->merge = switched(call, SWITCH_MERGE);
 	o->exact_double_free = switched(call, SWITCH_EXACT);
