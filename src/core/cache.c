@@ -183,10 +183,11 @@ static inline void push(struct kmem_cache *cache, void *object)
 bool cache_free(struct kmem_cache *cache, void *object, const char *call)
 {
 	size_t granule = granule_of(cache, object);
-	uint8_t *state = &cache->state[granule];
+	uint8_t *state;
 
 	if (SLABPOOL_UNLIKELY(granule >= slabpool_load_size(cache->granules)))
 		return cache_free_slow(cache, object, call);
+	state = &cache->state[granule];
 	if (SLABPOOL_UNLIKELY(slabpool_load_u8(state) != cache->fast_tag))
 		return cache_free_slow(cache, object, call);
 	slabpool_store_u8(state, STATE_NONE);
