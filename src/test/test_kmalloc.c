@@ -125,6 +125,21 @@ static void test_zeroing(void)
 	is_uint(page, 3, "and get_zeroed_page");
 }
 
+/* With __GFP_ZERO in every call all that a program grows into reads zero, in place or not. */
+static void test_krealloc_zero(void)
+{
+	unsigned char *p = kzalloc(30, GFP_KERNEL), *q;
+
+	memset(p, 0x77, 30);
+	q = krealloc(p, 10, GFP_KERNEL | __GFP_ZERO);
+	q = krealloc(q, 30, GFP_KERNEL | __GFP_ZERO);
+	ok(q == p && q[9] == 0x77 && q[10] == 0 && q[29] == 0, "shrunk and grown in place: zero");
+	q = krealloc(q, 1100, GFP_KERNEL | __GFP_ZERO);
+	q = krealloc(q, 2000, GFP_KERNEL | __GFP_ZERO);
+	ok(q[9] == 0x77 && q[32] == 0 && q[1100] == 0 && q[1999] == 0, "moved, then grown: zero");
+	kfree(q);
+}
+
 static void test_krealloc(void)
 {
 	unsigned char *p = krealloc(NULL, 20, GFP_KERNEL), *q;
@@ -302,6 +317,7 @@ int main(void)
 	test_edges();
 	test_zeroing();
 	test_krealloc();
+	test_krealloc_zero();
 	test_sensitive();
 	test_large();
 	test_pages();
