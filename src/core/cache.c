@@ -218,9 +218,12 @@ static bool confirmed(struct kmem_cache *cache, const void *object)
 static bool claim(struct kmem_cache *cache, const void *object)
 {
 	size_t granule = granule_of(cache, object);
-	uint8_t *state = &cache->state[granule];
+	uint8_t *state;
 
-	if (granule >= slabpool_load_size(cache->granules) || slabpool_load_u8(state) != cache->tag)
+	if (granule >= slabpool_load_size(cache->granules))
+		return false;
+	state = &cache->state[granule];
+	if (slabpool_load_u8(state) != cache->tag)
 		return false;
 	if (cache->confirm && !confirmed(cache, object))
 		return false;
