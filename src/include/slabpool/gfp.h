@@ -6,8 +6,9 @@
  * The numeric values are slabpool's own: Linux changes them from release to release, so no
  * program may hard-code them. Meaning here:
  *  - __GFP_ZERO       the memory is zeroed before it is returned;
- *  - __GFP_DIRECT_RECLAIM  the call may block (tested by gfpflags_allow_blocking()): empty slabs
- *                     of all caches are reaped before it fails, and mempool_alloc() may wait;
+ *  - __GFP_DIRECT_RECLAIM  the call may block (tested by gfpflags_allow_blocking()):
+ *                     mempool_alloc() may wait. Empty slabs of all caches are reaped before any
+ *                     allocation fails, whatever the mask: in user space that does not block;
  *  - __GFP_NOWARN     no message when the allocation fails;
  *  - __GFP_NOFAIL     a failure ends the program through the platform's fatal hook;
  *  - all others are accepted and have no effect in user space.
