@@ -79,7 +79,7 @@ static bool may_not_fit(struct world *w, uint32_t size, uint32_t align)
 
 	while (run < size || run < align)
 		run *= 2;
-	return run > arena / 2 || memory_is_full(w, PAGE_SIZE << 3, 1);
+	return run > arena / 2 || memory_is_full(w, PAGE_SIZE << 3, 2);
 }
 
 static void enter_cache(struct world *w, uint32_t handle, struct kmem_cache *k)

@@ -216,7 +216,7 @@ void pool_follow(struct world *w, struct wpool *p)
 
 bool pool_memory_full(struct world *w, const struct wpool *p, uint32_t count)
 {
-	size_t slab = PAGE_SIZE << 5;
+	size_t slab = PAGE_SIZE << (w->options.max_order > 5 ? w->options.max_order : 5);
 
 	/* What the array of elements and its slab took is free again by now. */
 	if (p->bytes > KMALLOC_MAX_CACHE_SIZE)

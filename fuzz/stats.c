@@ -106,8 +106,8 @@ static int add_cache(struct kmem_cache *cache, void *context)
 
 	o->a->cache_info(cache, &info);
 	slabs = info.slabs;
-	/* An allocation that fails has reaped what is empty, but not pages with readers. */
-	if (!(info.flags & SLAB_TYPESAFE_BY_RCU) || fuzz_world.options.rcu_synchronize)
+	/* An allocation that fails has reaped what is empty; but it waits for no readers. */
+	if (!(info.flags & SLAB_TYPESAFE_BY_RCU))
 		slabs -= info.empty_slabs;
 	if (slabs)
 		o->blocks += slabs * blocks_of(info.slab_bytes / info.slabs, o->block);

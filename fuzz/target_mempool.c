@@ -326,7 +326,9 @@ static void run_resize(struct world *w, const struct fuzz_call *call)
 			fuzz_fail("result", "a size of %d gives %d", n, result);
 		return;
 	}
-	if (result == -ENOMEM && n > p->min_nr && (world_fired(w) || memory_is_full(w, 65536, 1)))
+	/* The array may need a slab of its own. */
+	if (result == -ENOMEM && n > p->min_nr &&
+	    (world_fired(w) || memory_is_full(w, PAGE_SIZE << w->options.max_order, 2)))
 		return;
 	if (result != 0)
 		fuzz_fail("result", "resizing from %d to %d gives %d", p->min_nr, n, result);
