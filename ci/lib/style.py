@@ -17,7 +17,7 @@ import re
 from common import ROOT, Results, Usage, main, parser, run, say
 
 COLUMNS, FILE_LINES, FUNCTION_LINES = 100, 600, 60
-SOURCE = re.compile(r"\.(c|h|py|sh|acsl|map)$|(^|/)meson(\.build|_options\.txt)$|(^|/)sources\.txt$|^ci/[^/.]+$"
+SOURCE = re.compile(r"\.(c|h|py|sh|acsl|map)$|(^|/)meson(\.build|_options\.txt)$|^ci/[^/.]+$"
                     r"|^\.ci/run$|^fuzz/sources\.txt$")
 RULES = ("licence", "columns", "files", "functions", "lost")
 
