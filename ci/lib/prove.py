@@ -56,16 +56,17 @@ def arguments():
                      help="keep provers' answers for the next run (developers' loop: no verdict)")
     cli.add_argument("--no-cache", dest="cache", action="store_false",
                      help="let the provers answer every goal anew (default)")
-    cli.add_argument("--update", action="store_true", help=f"write {RESULTS}")
+    cli.add_argument("--update", action="store_true",
+                     help=f"write {RESULTS} (with --file: the rows of these files)")
     cli.add_argument("--json", metavar="OUT", help="write counts and results to OUT")
     cli.add_argument("--report", metavar="DIR", help="write prove.txt and prove.json into DIR")
     cli.add_argument("--list", action="store_true",
                      help="print the files, functions and trusted contracts, and stop")
     options = cli.parse_args()
-    if options.update and (options.file or options.fct or options.machdep or options.cache
-                           or options.smoke or options.check):
-        raise Usage("--update records a whole run: use it without --file, --fct, --machdep, "
-                    "--cache, --smoke and --check")
+    if options.update and (options.fct or options.machdep or options.cache or options.smoke
+                           or options.check):
+        raise Usage("--update records whole files: use it without --fct, --machdep, --cache, "
+                    "--smoke and --check")
     if options.smoke + options.all + options.check > 1:
         raise Usage("--check, --smoke and --all exclude each other: give one of them")
     if options.give_up < 0:
@@ -464,19 +465,25 @@ class Gate:
         """What proofs/results.csv has and this run has not."""
         path = os.path.join(ROOT, RESULTS)
         rows = {(row["file"], row["function"]): row for row in self.function_rows()}
+        recorded = {}
+        if os.path.exists(path):
+            with open(path, newline="") as file:
+                recorded = {(row["file"], row["function"]): row for row in csv.DictReader(file)}
+        elif not self.options.update:
+            self.problem(f"there is no {RESULTS}: make it with ci/prove --update")
+            return
         if self.options.update:
             if self.problems:
                 self.notes.append(f"{RESULTS} was written although not all is well")
+            old = [row for (name, _), row in recorded.items()
+                   if name not in self.chosen and name in self.proved + self.parsed]
+            new = [row for (name, _), row in rows.items() if name in self.chosen]
+            order = self.proved + self.parsed
             with open(path, "w", newline="") as file:
                 writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", restval="")
                 writer.writeheader()
-                writer.writerows(rows.values())
+                writer.writerows(sorted(old + new, key=lambda row: order.index(row["file"])))
             return
-        if not os.path.exists(path):
-            self.problem(f"there is no {RESULTS}: make it with ci/prove --update")
-            return
-        with open(path, newline="") as file:
-            recorded = {(row["file"], row["function"]): row for row in csv.DictReader(file)}
         for key, old in recorded.items():
             self.compare_row(key, old, rows.get(key))
         fresh = [key for key in rows if key not in recorded]

@@ -531,7 +531,7 @@ def _(copy, tests):
     tests.expect(2, r"no file 'planted' to prove; there are: ", "--file", "planted")
     tests.expect(2, r"invalid number above 0 value: '0'", "--time-limit", "0")
     tests.expect(2, r"invalid choice: 'gcc_planted'", "--machdep", "gcc_planted")
-    tests.expect(2, r"--update records a whole run", "--update", "--file", "slab")
+    tests.expect(2, r"--update records whole files", "--update", "--fct", "slab_take")
     tests.expect(2, r"exclude each other", "--smoke", "--all")
     tests.expect(2, r"no function 'planted' to prove in src/core/slab\.c; ", "--file", "slab",
                  "--fct", "planted")
