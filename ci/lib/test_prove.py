@@ -509,7 +509,7 @@ def _(copy, tests):
     at = rows[0].index("goals gcc_x86_64")
     for row in rows:
         if row[1] == "magazine_swap":
-            row[at] = str(int(row[at]) + 1)
+            row[at] = "1000"
     copy.write("proofs/results.csv", "\n".join(",".join(row) for row in rows) + "\n")
     tests.expect(1, r"^  src/core/magazine\.c: magazine_swap lost goals on gcc_x86_64: \d+ on "
                  r"record, \d+ now", "--file", "magazine", "--fct", "magazine_swap", *QUICK)
