@@ -13,6 +13,7 @@
  *	wrong order 3 for 0x10: allocated with order 2
  *	bad cache 0x10, NULL or destroyed
  *	cache 'a' still has 3 objects, not destroyed
+ *	live object 0x10 of cache 'a', 24 bytes
  *	bad argument for cache 'a': size is 0
  *	__GFP_ZERO from cache 'a' with a constructor, zeroed all the same
  *	cache name 'a b' has a blank, which confuses readers of slabinfo
@@ -148,8 +149,23 @@ static void put_bad_cache(struct text *text, const struct slabpool_report *repor
 	put_text(text, ": ", report->text);
 }
 
+/* One of the objects that keep a cache from being destroyed. */
+static void put_live_object(struct text *text, const struct slabpool_report *report)
+{
+	text_string(text, "live object ");
+	text_pointer(text, report->start);
+	put_name(text, " of cache ", report->cache);
+	text_string(text, ", ");
+	text_decimal(text, report->size);
+	text_string(text, report->size == 1 ? " byte" : " bytes");
+}
+
 static void put_live_objects(struct text *text, const struct slabpool_report *report)
 {
+	if (report->start) {
+		put_live_object(text, report);
+		return;
+	}
 	text_string(text, "cache");
 	put_name(text, " ", report->cache);
 	text_string(text, " still has ");

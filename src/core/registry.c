@@ -423,7 +423,7 @@ static uint32_t report_slab(struct kmem_cache *cache, uint32_t which, uint32_t b
 {
 	struct slabpool_report report = {
 		.kind = SLABPOOL_REPORT_LIVE_OBJECTS, .call = "kmem_cache_destroy",
-		.cache = cache->name, .text = "live object",
+		.cache = cache->name, .size = cache->size,
 	};
 	uint32_t k;
 
@@ -431,7 +431,6 @@ static uint32_t report_slab(struct kmem_cache *cache, uint32_t which, uint32_t b
 		if (slab_is_free(&cache->arena->slab[which], k))
 			continue;
 		report.pointer = report.start = lookup_address(cache->arena, which, k);
-		report.size = cache->size;
 		check_report(cache->pool, &report);
 		budget--;
 	}

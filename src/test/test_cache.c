@@ -366,6 +366,8 @@ static void test_destroy_live(void)
 	   "the report has name and count: %s", tp.report[0].line);
 	is_uint(test_platform_reported(&tp, SLABPOOL_REPORT_LIVE_OBJECTS), 4,
 		"and a line for each object");
+	ok(strstr(tp.report[1].line, "live object 0x") && strstr(tp.report[1].line, "64 bytes"),
+	   "with address and size: %s", tp.report[1].line);
 	ok(tp.report_count == 4 && !tp.report[0].crime, "and is no crime");
 	ok(kmem_cache_alloc(cache, GFP_KERNEL) != NULL, "the cache stays usable");
 	is_uint(active(cache), 4, "with all its objects");
