@@ -83,7 +83,10 @@
 #else
 #define fallthrough do {} while (0)
 #endif
+/* Newer system headers have it too. */
+#ifndef __counted_by
 #define __counted_by(member)
+#endif
 #define __nonstring
 #define __alloc_size(...) __attribute__((__alloc_size__(__VA_ARGS__)))
 
