@@ -212,6 +212,10 @@ static bool is_dead(const struct world *w, uint32_t handle)
 	for (uint32_t i = 0; i < w->cache_count; i++)
 		if (w->cache[i].k == w->cache[handle].k && w->cache[w->cache[i].same_as].users)
 			return false;
+	/* A crowd may have got the descriptor since. */
+	for (uint32_t i = 0; i < w->crowd_count; i++)
+		if (w->crowd[i] == w->cache[handle].k)
+			return false;
 	return true;
 }
 
