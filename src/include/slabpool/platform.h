@@ -98,7 +98,7 @@ struct slabpool_platform {
 	void *(*thread_get)(void *context);
 	/**
 	 * Stores the calling thread's record and sees to it that slabpool_thread_exit() is called
-	 * with it when the thread ends. 0 or a negative errno.
+	 * with it when the thread ends; thread_get() gives NULL by then. 0 or a negative errno.
 	 */
 	int (*thread_set)(void *context, void *record);
 	/** Shows a report. Must not allocate from this instance. */
