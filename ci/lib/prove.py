@@ -427,8 +427,8 @@ class Gate:
         for name in self.targets(job.file, job.machdep):
             # Where nothing is required and nothing repeats there is nothing to contradict.
             function = self.units[job.file, job.machdep].functions[name]
-            tested = function.loops or source.has_clause(function.contract, "requires")
-            if tested and not report.total.get(name):
+            # Without requires there may be none: what a loop assumes is a goal of its own.
+            if source.has_clause(function.contract, "requires") and not report.total.get(name):
                 self.problem(f"{job.file}: no smoke test of {name} was run")
         total, valid = sum(report.total.values()), sum(report.valid.values())
         self.results.add(job.title(), valid, total - valid, seconds=job.seconds)
