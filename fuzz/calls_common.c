@@ -270,8 +270,8 @@ static void run_thread_exit(struct world *w, const struct fuzz_call *call)
 	if (!record || !(w->a->caps & CAP_THREADS))
 		return;
 	world_act(w);
-	/* The exit hook runs on the thread that ends, whose record the platform has forgotten by then;
-	 * a new one with its number starts afresh. */
+	/* The exit hook runs on the thread that ends, whose record the platform has forgotten by
+	 * then; a new one with its number starts afresh. */
 	fuzz_platform.thread = thread;
 	fuzz_platform.record[thread] = NULL;
 	w->a->thread_exit(w->pool, record);
