@@ -9,7 +9,8 @@ Steps, in this order:
             examples, header tests, programs under the preload library
   sanitize  the same tests under ASan+UBSan (but for those of the kernel face and of the preload
             library), and the unit tests under TSan
-  matrix    the same tests with each compiler that is there: gcc 11 and 12, clang 13, 14 and 19
+  matrix    unit tests, corpus replay and examples with each compiler that is there: gcc 11
+            and 12, clang 13, 14 and 19
   install   meson install; a client through pkg-config, in C, C++ and static; a kernel-style
             source; a project with slabpool as its subproject
   cross     32-bit, big-endian and bare-metal builds and their tests (ci/cross)
