@@ -19,12 +19,6 @@
 #endif
 #ifdef FUZZ_ASAN
 #include <sanitizer/asan_interface.h>
-
-/* Coverage of the harness's own page tables would teach the fuzzer nothing, and cost a third of
- * its speed. */
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
-#endif
 #define POISON(p, n) __asan_poison_memory_region((p), (n))
 #define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
 #else
@@ -56,6 +50,12 @@ static size_t buffer_used;
 static bool buffer_poisoned;
 
 struct fuzz_platform_state fuzz_platform;
+
+/* Coverage of the harness's own page tables would teach the fuzzer nothing, and cost a third of
+ * its speed. */
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
+#endif
 
 /* Counts a call of a kind that can fail; true if this one shall. */
 static bool inject(enum fuzz_fault once, enum fuzz_fault from)
