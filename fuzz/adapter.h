@@ -46,7 +46,7 @@ struct fuzz_adapter {
 			void *context);
 	void (*fork_prepare)(struct slabpool *pool);
 	void (*fork_parent)(struct slabpool *pool);
-	void (*fork_child)(struct slabpool *pool);
+	void (*fork_child)(struct slabpool *pool, bool had_threads);
 	/* Damages one value, asks is_valid(), undoes it. */
 	enum fuzz_seen (*damage)(struct kmem_cache *cache, unsigned int kind, unsigned int which);
 

@@ -18,7 +18,7 @@ static void run_fork(struct world *w, const struct fuzz_call *call)
 		return;
 	}
 	/* The child has this thread only. */
-	w->a->fork_child(w->pool);
+	w->a->fork_child(w->pool, false);
 	for (unsigned int t = 0; t < FUZZ_THREADS; t++)
 		if (t != fuzz_platform.thread)
 			record[t] = NULL;

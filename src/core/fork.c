@@ -17,7 +17,9 @@
  * owned nor free was on its way between a vanished thread and the arena, and goes back. But a slab
  * whose pages wait for a grace period stays where it is: this thread may be one of its readers.
  *
- * The search visits every object once, and only in a child whose parent had several threads.
+ * The search visits every object once, and only in a child whose parent had several threads. A
+ * thread may have been at work before it had a record, or without one, so the caller says whether
+ * there can have been any.
  *
  * Guarantee: in the child, free objects are in this thread's magazines, in the depot or in slabs.
  *
@@ -118,13 +120,13 @@ static void search_arena(struct slabpool *pool, struct arena *arena)
 	arena_collect(pool, arena);
 }
 
-void slabpool_fork_child(struct slabpool *pool)
+void slabpool_fork_child(struct slabpool *pool, bool had_threads)
 {
 	struct kmem_cache *cache;
 	uint32_t k;
 
 	slabpool_fork_parent(pool);
-	if (!thread_abandon_others(pool))
+	if (!thread_abandon_others(pool) && !had_threads)
 		return;
 	for (cache = pool->first; cache; cache = cache->next)
 		search_cache(cache);

@@ -89,7 +89,8 @@ static inline struct arena *instance_find(struct slabpool *pool, const void *p)
 }
 
 /* Around fork(): all locks of the instance are taken, and given back on both sides; the child
- * also collects what the threads that it does not have held. */
+ * also collects what the threads that it does not have held. had_threads: there may have been
+ * some that have no record yet. */
 /*@ requires pool: \valid(pool);
     terminates always: \true;
     exits never: \false;
@@ -107,7 +108,7 @@ void slabpool_fork_parent(struct slabpool *pool);
     exits never: \false;
     assigns *pool;
 */
-void slabpool_fork_child(struct slabpool *pool);
+void slabpool_fork_child(struct slabpool *pool, bool had_threads);
 
 /* Shows a call to the observer. */
 /*@ requires pool: \valid(pool) && \valid_read(event);

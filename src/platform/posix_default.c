@@ -32,6 +32,12 @@
 #if defined(__linux__)
 #include <sys/auxv.h>
 #endif
+#if defined(__GLIBC__) && defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define SINGLE_THREADED (__libc_single_threaded != 0)
+#endif
+#endif
 
 extern char **environ;
 
@@ -49,6 +55,8 @@ static bool default_prepared;    /* the environment was applied, the platform is
 static struct slabpool_platform default_platform;
 /* The C library had an environment once: if it has none now, the program emptied it. */
 static bool environ_was_there;
+/* Of the process that forks; its child is told that it is alone. */
+static bool fork_had_threads;
 /* Address of errno in the thread that makes the instance: threads differ in it. */
 static int *default_maker;
 
@@ -216,9 +224,20 @@ int slabpool_configure(const struct slabpool_options *options)
 	return result;
 }
 
+/* False only if no other thread can have been inside the allocator. */
+static bool may_have_threads(void)
+{
+#if defined(SINGLE_THREADED)
+	return !SINGLE_THREADED;
+#else
+	return true;
+#endif
+}
+
 static void fork_prepare(void)
 {
 	pthread_mutex_lock(&default_mutex);
+	fork_had_threads = may_have_threads();
 	if (slabpool_default_instance) {
 		slabpool_fork_prepare(slabpool_default_instance);
 		pthread_mutex_lock(&default_posix.mutex);
@@ -238,7 +257,7 @@ static void fork_child(void)
 {
 	if (slabpool_default_instance) {
 		pthread_mutex_unlock(&default_posix.mutex);
-		slabpool_fork_child(slabpool_default_instance);
+		slabpool_fork_child(slabpool_default_instance, fork_had_threads);
 	}
 	pthread_mutex_unlock(&default_mutex);
 }

@@ -210,6 +210,31 @@ static void child_before_first_use(void *unused)
 	use(1);
 }
 
+/* Without magazines no thread has a record that would tell of it. */
+static void child_without_records(void *unused)
+{
+	struct slabpool_options options;
+	struct tap_child child;
+	pthread_t thread[THREADS];
+	unsigned int i;
+
+	(void)unused;
+	slabpool_options_init(&options);
+	options.magazines = 0;
+	if (slabpool_configure(&options) != 0)
+		_exit(40);
+	cache = kmem_cache_create("no-records", 64, 0, 0, NULL);
+	for (i = 0; i < THREADS; i++)
+		if (pthread_create(&thread[i], NULL, keep_using, NULL) != 0)
+			_exit(41);
+	for (i = 0; i < FORKS; i++) {
+		tap_fork(child_of_busy_parent, NULL, &child);
+		if (child.exit_status != 0)
+			_exit(child.exit_status);
+	}
+	_exit(0);
+}
+
 int main(void)
 {
 	struct tap_child child;
@@ -217,6 +242,12 @@ int main(void)
 	emulated = getenv("TEST_EMULATED") != NULL;
 	tap_fork(child_before_first_use, NULL, &child);
 	is_int(child.exit_status, 0, "fork before first use");
+	if (emulated) {
+		skip("an emulator that cannot make threads in these children");
+	} else {
+		tap_fork(child_without_records, NULL, &child);
+		is_int(child.exit_status, 0, "fork beside threads that have no record");
+	}
 	cache = kmem_cache_create("fork", 64, 0, 0, NULL);
 	if (!cache)
 		bail_out("no cache");
