@@ -2,186 +2,180 @@
 """usage: ci/bench [options]
 
 Measures slabpool against other allocators: nanoseconds of an allocation and its free in several
-patterns (src/bench/patterns.h tells them). Rounds of all drivers alternate; medians are shown, and
-ratios to glibc and to the best growable, thread-safe peer of the same run. Peers come from the
-distribution's packages (ci/setup --bench); one that is missing is skipped by name. Sections:
+patterns (src/bench/patterns.h tells them), memory, instructions, programs. Rounds of all drivers
+alternate; medians are shown, and ratios to glibc and to the best growable, thread-safe peer of the
+same run. Peers come from the distribution's packages (ci/setup --bench); one that is missing is
+skipped by name. A benchmark is no test: no figure ever fails anything. Sections:
 
-  speed     hot, bulk32, fifo, rand, churn, pc at 16 to 8192 bytes
-  odd       the same at sizes that are no power of two
+{sections}
 
-Every round is written to build/report/bench.csv. A benchmark is no test: no figure ever fails
-anything.
+Every round is written to build/report/bench.csv, the run as data to bench.json, a plot to
+bench.svg. The last table says of each figure that is to be reached whether it is.
 
 Exit status: 0 measured, 1 something could not be measured, 2 bad usage."""
 
-import csv
-import math
 import os
-import statistics
+import shutil
+import tempfile
+import time
 
 import bench_drivers
-from bench_drivers import OURS, PEER, Team
-from common import BUILD, Results, Usage, main, parser, positive, relative, say, setup, table
+import bench_figures
+import bench_svg
+import bench_verdict
+from bench_drivers import Team
+from bench_figures import ODD, PATTERNS, SIZES, Figures
+from bench_sections import SECTIONS
+from common import BUILD, Results, Usage, main, parser, positive, say, setup
 
-SECTIONS = ("speed", "odd")
-PATTERNS = ("hot", "bulk32", "fifo", "rand", "churn", "pc")
-SIZES = (16, 32, 64, 256, 1024, 8192)
-ODD = (24, 72, 200, 1000, 1032, 4104)
-# Pairs a round; fifo and rand: at least their population.
-PAIRS = {"hot": 400000, "bulk32": 400000, "fifo": 1, "rand": 1, "churn": 200000, "pc": 200000}
-# Best peer to glibc where newer peers than the distribution's were measured too.
-TO_GLIBC = {"hot": 0.57, "bulk32": 0.21, "fifo": 0.16, "rand": 0.09, "churn": 0.19, "pc": 0.21}
-HIDDEN = ("mempool", "mempool-failing", "shared-no-check", "inline-no-check", "lto-no-check",
-          "empty", "calls")
+REPORT = os.path.join(BUILD, "report")
+
+
+def described():
+    return __doc__.format(sections="\n".join(f"  {name:13} {function.__doc__}"
+                                             for name, function in SECTIONS.items()))
 
 
 def arguments():
-    cli = parser(__doc__)
-    cli.add_argument("--quick", action="store_true", help="less of all, in less than a minute")
+    cli = parser(described())
+    cli.add_argument("--quick", action="store_true",
+                     help="less of all, in about a minute; no soak, no retention")
     cli.add_argument("--smoke", action="store_true", help="only sees to it that it works")
     cli.add_argument("--only", action="append", choices=SECTIONS, metavar="SECTION",
                      help="only this section (repeatable)")
-    cli.add_argument("--pattern", action="append", choices=PATTERNS, help="repeatable")
+    cli.add_argument("--skip", action="append", choices=SECTIONS, metavar="SECTION", default=[],
+                     help="without this section (repeatable)")
+    cli.add_argument("--pattern", action="append", choices=PATTERNS,
+                     help="of speed and odd (repeatable)")
     cli.add_argument("--size", action="append", type=int, choices=sorted(SIZES + ODD),
-                     metavar="BYTES", help="repeatable")
+                     metavar="BYTES", help="of speed, odd, zero, check, memory (repeatable)")
     cli.add_argument("--driver", action="append", metavar="NAME",
                      help="only this one; glibc always takes part (repeatable)")
     cli.add_argument("--peer", action="append", metavar="PATH.so",
                      help="another library in malloc's place (repeatable)")
     cli.add_argument("--rounds", type=positive, metavar="N", help="default 9; with --quick 3")
     cli.add_argument("--operations", type=positive, metavar="N",
-                     help="pairs a round, instead of each pattern's own")
+                     help="pairs a round of speed and odd, instead of each pattern's own")
+    cli.add_argument("--soak", type=positive, metavar="SECONDS", default=600,
+                     help="how long the section soak takes (default 600)")
     cli.add_argument("--compiler", metavar="CC")
-    cli.add_argument("--csv", metavar="FILE",
-                     default=os.path.join(BUILD, "report", "bench.csv"))
+    cli.add_argument("--csv", metavar="FILE", default=os.path.join(REPORT, "bench.csv"))
+    cli.add_argument("--json", metavar="FILE", default=os.path.join(REPORT, "bench.json"))
+    cli.add_argument("--svg", metavar="FILE", default=os.path.join(REPORT, "bench.svg"))
     options = cli.parse_args()
     if options.operations and options.operations < 64:
         raise Usage("--operations: at least 64")
-    options.rounds = options.rounds or (3 if options.quick else 9)
+    options.rounds = options.rounds or (1 if options.smoke else 3 if options.quick else 9)
     return options
 
 
-def population(size):
-    return 20000 if size >= 4096 else 100000
-
-
 class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.rows = []      # section, pattern, size, driver, round, value, unit
+    """A run: options, drivers, figures."""
+
+    def __init__(self, options, directory):
+        self.options, self.directory = options, directory
         self.drivers, self.skips, self.where = bench_drivers.available(options.compiler,
                                                                        options.peer)
+        self.figures = Figures({driver.name: driver.kind for driver in self.drivers})
         names = [driver.name for driver in self.drivers]
         for name in options.driver or ():
             if name not in names:
                 raise Usage(f"no driver '{name}'; there are: {' '.join(names)}")
 
-    def chosen(self, *hidden):
-        """The drivers that take part: all but the hidden ones, or those of --driver."""
+    def scratch(self, name):
+        return os.path.join(self.directory, name)
+
+    def less(self, pairs):
+        return max(64, pairs // 4) if self.options.quick else pairs
+
+    def sizes(self, usual, quick):
+        """Those of the section that --size asks for, or its usual ones."""
+        wanted = self.options.size or (quick if self.options.quick or self.options.smoke else usual)
+        return [size for size in usual if size in wanted]
+
+    def among(self, drivers, always=True):
         wanted = self.options.driver
-        return [driver for driver in self.drivers
-                if (driver.name in (*wanted, "glibc") if wanted else driver.name not in hidden)]
+        return [driver for driver in drivers if not wanted or driver.name in wanted or
+                (always and driver.name == "glibc")]
 
-    def values(self, section):
-        """{(pattern, size): {driver: median}} of a section."""
-        groups = {}
-        for row in self.rows:
-            if row[0] == section:
-                groups.setdefault((row[1], row[2]), {}).setdefault(row[3], []).append(row[5])
-        return groups
+    def take(self, kinds, names=(), always=True):
+        """Drivers of these kinds, and these by name; of them, those of --driver, and glibc."""
+        return self.among([driver for driver in self.drivers
+                           if driver.kind in kinds or driver.name in names], always)
 
-    def speed(self, section, sizes):
-        options = self.options
-        for pattern in options.pattern or PATTERNS:
-            for size in sizes:
-                live = 100 if options.smoke else population(size)
-                pairs = options.operations or PAIRS[pattern] // (4 if options.quick else 1)
-                pairs = 640 if options.smoke else max(1, pairs)
-                with Team(self.chosen(*HIDDEN)) as team:
-                    for driver, number, value in team.rounds(
-                            options.rounds, lambda _: ("run", pattern, size, pairs, live, 1)):
-                        self.rows.append((section, pattern, size, driver.name, number, value,
-                                          "ns"))
-            show_pattern(self, section, pattern, sizes)
+    def measure(self, section, pattern, size, drivers, pairs, live, at=0, threads=1, path=None,
+                rounds=None):
+        words = ["run", pattern if not path else "trace", size or 1, pairs, live, threads]
+        with Team(drivers) as team:
+            for driver, number, value in team.rounds(rounds or self.options.rounds,
+                                                     words + ([path] if path else [])):
+                self.figures.add(section, pattern, size, at, driver.name, number, value, "ns")
 
 
-def mean(values):
-    values = list(values)
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
+def wanted_sections(options):
+    if options.smoke:
+        return ["speed"]
+    wanted = options.only or list(SECTIONS)
+    if options.quick and not options.only:
+        wanted.remove("soak")
+    return [name for name in SECTIONS if name in wanted and name not in options.skip]
 
 
-def spread(values):
-    """Half the distance of the quartiles, to the median."""
-    if len(values) < 3:
-        return math.nan
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return (high - low) / 2 / middle if middle else math.nan
-
-
-def show_pattern(bench, section, pattern, sizes):
-    """A pattern's table: a line a driver, with ratios to the best peer and to glibc."""
-    groups = {size: bench.values(section).get((pattern, size), {}) for size in sizes}
-    peers = [driver.name for driver in bench.drivers if driver.kind == PEER]
-    middle = {size: {name: statistics.median(v) for name, v in group.items()}
-              for size, group in groups.items()}
-    best = {size: min((row[name], name) for name in peers if name in row)
-            for size, row in middle.items() if any(name in row for name in peers)}
-    rows = []
-    for driver in bench.drivers:
-        at = [size for size in sizes if driver.name in middle[size]]
-        if not at:
-            continue
-        to_best = mean(middle[s][driver.name] / best[s][0] for s in at if s in best)
-        to_glibc = mean(middle[s][driver.name] / middle[s]["glibc"] for s in at
-                        if "glibc" in middle[s])
-        scatter = max(spread(groups[s][driver.name]) for s in at)
-        rows.append((driver.name,
-                     *(f"{middle[s][driver.name]:.1f}" if s in at else "-" for s in sizes),
-                     f"{to_best:.2f}", f"{to_glibc:.2f}", f"{100 * scatter:.0f} %"))
-    rows.append(("best peer", *(best[s][1] if s in best else "-" for s in sizes), "", "", ""))
-    say()
-    say(table([f"{pattern}, ns a pair", *sizes, "to best", "to glibc", "spread"], rows,
-              "l" + "r" * (len(sizes) + 3)))
-
-
-def write_csv(bench):
-    path = bench.options.csv
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("section", "pattern", "size", "driver", "round", "value", "unit"))
-        writer.writerows(bench.rows)
-    say(f"\nall rounds: {relative(path)}")
-
-
-def smoke(bench):
-    """Each driver that takes part has a figure of each pattern and size."""
+def smoke(figures):
+    """Each pattern and size has a figure of ours and one of glibc."""
     results = Results("bench")
-    for (pattern, size), group in bench.values("speed").items():
-        held = all(v > 0 for values in group.values() for v in values) and \
-            {"glibc", "shared"} <= set(group)
-        results.check(f"{pattern} {size}", held, "" if held else "no figure")
+    for pattern in PATTERNS:
+        for size in (16, 64, 1024):
+            held = all(figures.median("speed", pattern, size, name) > 0
+                       for name in ("shared", "kmalloc", "glibc"))
+            results.check(f"{pattern} {size}", held, "" if held else "no figure")
     return results.close(with_table=False)
+
+
+def report(bench, facts):
+    options, figures = bench.options, bench.figures
+    rows = bench_verdict.verdicts(figures)
+    if options.only or options.skip or options.size or options.pattern or options.driver:
+        rows = [row for row in rows if row.state != "not measured"]
+    if rows and not options.smoke:
+        bench_verdict.show(rows)
+        counts = {}
+        for row in rows:
+            counts[row.state] = counts.get(row.state, 0) + 1
+        say("\n" + ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
+    bench_figures.write_csv(figures, options.csv)
+    bench_figures.write_json(figures, rows, facts, options.json)
+    sizes = [size for size in SIZES
+             if any(key[0] == "speed" and key[2] == size for key in figures.groups)]
+    bench_svg.write(figures, sizes, facts, options.svg)
 
 
 def work():
     options = arguments()
     setup("base")
+    begin = time.monotonic()
+    os.makedirs(REPORT, exist_ok=True)
+    directory = tempfile.mkdtemp(prefix="bench-", dir=REPORT)
+    try:
+        bench = Bench(options, directory)
+        machine = bench_drivers.machine(options.compiler)
+        bench_drivers.describe(machine)
+        for skip in bench.skips:
+            say(f"skipped: {skip}")
+        facts = {"machine": machine, "versions": bench_drivers.versions(bench.drivers),
+                 "skipped": bench.skips, "rounds": options.rounds, "quick": options.quick,
+                 "seconds": {}}
+        for name in wanted_sections(options):
+            start = time.monotonic()
+            SECTIONS[name](bench)
+            facts["seconds"][name] = round(time.monotonic() - start, 1)
+        report(bench, {**facts, **machine})
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
     if options.smoke:
-        options.rounds, options.only = 1, ["speed"]
-    bench = Bench(options)
-    facts = bench_drivers.machine(options.compiler)
-    bench_drivers.describe(facts)
-    for skip in bench.skips:
-        say(f"skipped: {skip}")
-    wanted = options.only or SECTIONS
-    usual = (16, 64, 1024) if options.quick or options.smoke else SIZES
-    if "speed" in wanted:
-        bench.speed("speed", [s for s in SIZES if s in (options.size or usual)])
-    if "odd" in wanted and not options.quick:
-        bench.speed("odd", [s for s in ODD if s in (options.size or ODD)])
-    write_csv(bench)
-    return smoke(bench) if options.smoke else 0
+        return smoke(bench.figures)
+    say(f"{time.monotonic() - begin:.0f} s for ci/bench")
+    return 0
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ import subprocess
 import time
 
 import common
+from bench_figures import OTHER, OURS, PEER
 from common import Failure, Usage, build, run, say, start, stop
 
 OPTIONS = ["--buildtype=release", "-Dtests=false"]
-OURS, PEER, OTHER = "slabpool", "peer", "other"
 # Allocators that stand in malloc's place: the name, the library, the package.
 MALLOCS = (("mimalloc", "libmimalloc.so.2", "libmimalloc2.0"),
            ("jemalloc", "libjemalloc.so.2", "libjemalloc2"),
@@ -24,8 +24,8 @@ MALLOCS = (("mimalloc", "libmimalloc.so.2", "libmimalloc2.0"),
 # What cannot be built says which package it lacks.
 LACKS = {"gslice": "libglib2.0-dev", "dpdk": "libdpdk-dev", "boost": "libboost-dev and g++",
          "lto": "a linker that takes -flto", "kmalloc-lto": "a linker that takes -flto",
-         "lto-no-check": "a linker that takes -flto",
-         "inline": "<slabpool/inline.h>", "inline-no-check": "<slabpool/inline.h>"}
+         "inline": "<slabpool/inline.h>"}
+NO_CHECK = "a source that knows SLABPOOL_BENCH_NO_CHECK"
 
 
 class Driver:
@@ -40,6 +40,9 @@ class Driver:
 
     def command(self, *words):
         return [self.program, *self.options, *map(str, words)]
+
+    def program_name(self):
+        return os.path.basename(self.program).removeprefix("bench-")
 
     def env(self):
         return {"LD_PRELOAD": self.preload}
@@ -61,7 +64,8 @@ FORMS = (("shared", "shared", OURS, ()), ("inline", "inline", OURS, ()), ("lto",
 
 def library(name):
     """Path of an installed shared library, or None."""
-    status, text = run(["/sbin/ldconfig", "-p"])
+    status, text = run(["ldconfig", "-p"],
+                       env={"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
     found = [line.split()[-1] for line in text.splitlines() if line.split()[:1] == [name]]
     return found[0] if status == 0 and found else None
 
@@ -101,7 +105,8 @@ def available(compiler=None, peers=None):
         if os.access(program, os.X_OK) and form_is_built(where, form):
             drivers.append(Driver(name, program, kind, options))
         else:
-            skips.append(f"{name}: needs {LACKS.get(name, 'to be built')}")
+            needs = NO_CHECK if name.endswith("-no-check") else LACKS.get(name, "to be built")
+            skips.append(f"{name}: needs {needs}")
     malloc = missing(drivers, skips)
     extra(peers, malloc, drivers)
     return drivers, skips, where
@@ -135,7 +140,7 @@ class Process:
         except BrokenPipeError:
             answer = ""
         if not answer or answer.split()[0] not in ("ok", "skip"):
-            stop(self.process)
+            stop(self.process)  # for its last words
             text = self.process.stderr.read().decode(errors="replace")
             raise Failure(f"{self.driver.name}: '{line}' failed: {answer}{text[-2000:]}")
         return answer.split()
@@ -152,11 +157,15 @@ class Process:
         # What a library says of itself comes before the answer.
         return text.decode(errors="replace").splitlines()[-1]
 
-    def close(self):
-        self.process.stdin.close()
+    def close(self, at_once=False):
+        """Without a further command it ends; at_once: even if it is at work."""
         try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+            self.process.stdin.close()
+            if not at_once:
+                self.process.wait(timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            at_once = True
+        if at_once:
             stop(self.process)
         self.process.stdout.close()
         self.process.stderr.close()
@@ -174,30 +183,38 @@ class Team:
             for driver in self.drivers:
                 self.processes.append(Process(driver))
         except BaseException:
-            self.__exit__()
+            self.__exit__(Failure)
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, *_):
         for process in self.processes:
-            try:
-                process.close()
-            except (OSError, BrokenPipeError):
-                stop(process.process)
+            process.close(at_once=kind is not None)
 
-    def rounds(self, count, words_of):
-        """Yields (driver, round, nanoseconds). Round 0 warms up and is not told.
-
-        words_of(driver) is the command; a driver that answers "skip" takes no further part."""
+    def rounds(self, count, words):
+        """Yields (driver, round, nanoseconds) of a command. Round 0 warms up and is not told. A
+        driver that answers "skip" takes no further part."""
         taking_part = list(self.processes)
         for number in range(count + 1):
             turn = number % len(taking_part) if taking_part else 0
             for process in taking_part[turn:] + taking_part[:turn]:
-                answer = process.ask(*words_of(process.driver))
+                answer = process.ask(*words)
                 if answer[0] == "skip":
                     taking_part.remove(process)
                 elif number:
                     yield process.driver, number, float(answer[1])
+
+
+def ask_once(driver, *words, timeout=300):
+    """The answer of a process that does nothing else."""
+    process = Process(driver)
+    try:
+        answer = process.ask(*words, timeout=timeout)
+    except BaseException:
+        process.close(at_once=True)
+        raise
+    process.close()
+    return answer
 
 
 def versions(drivers):

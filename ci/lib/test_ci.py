@@ -17,7 +17,12 @@ import subprocess
 import tempfile
 import textwrap
 import time
+import xml.dom.minidom
 
+import bench_figures
+import bench_svg
+import bench_trace
+import bench_verdict
 import common
 from common import BUILD, ROOT, Failure, Results, environment, main, parser, run, say, setup
 
@@ -86,7 +91,10 @@ def usage(t):
                              "x"), "small letters"),
                            (("setup", "--only", "nothing"), "no group 'nothing'"),
                            (("bench", "--operations", "1"), "at least 64"),
-                           (("bench", "--size", "17"), "--size")):
+                           (("bench", "--size", "17"), "--size"),
+                           (("bench", "--only", "nothing"), "invalid choice: 'nothing'"),
+                           (("bench", "--driver", "nothing"), "no driver 'nothing'"),
+                           (("bench", "--peer", "/no/such.so"), "cannot read '/no/such.so'")):
         t.expect("ci/" + " ".join(words), 2, re.escape(pattern), *words)
 
 
@@ -383,6 +391,141 @@ def readme(t):
             status, output = run([out], env={"LD_LIBRARY_PATH": os.path.join(where, "src")})
         t.ok(f"README: program {number} compiles" + (" and runs" if runs else ""), status == 0,
              output)
+
+
+NO_MEMORY = """
+#include <stddef.h>
+void *__libc_malloc(size_t size);
+void *malloc(size_t size)
+{
+	static int calls;
+	return ++calls > CALLS ? NULL : __libc_malloc(size);
+}
+"""
+
+
+@check
+def bench_peers(t):
+    """A peer that is missing is skipped by name; one that does not work is no peer."""
+    t.file("nothing/ldconfig", "#!/bin/sh\n", 0o755)
+    path = os.path.join(t.scratch, "nothing") + ":" + os.environ["PATH"]
+    smoke = ("bench", "--smoke", "--driver", "shared", "--driver", "kmalloc")
+    text = t.expect("ci/bench skips a missing peer by name", 0,
+                    r"^skipped: mimalloc: package libmimalloc2.0 is not installed", *smoke,
+                    env={"PATH": path})
+    t.ok("ci/bench measures without it", text.splitlines()[-1] == "18 passed, 0 failed", text)
+    source = t.file("no_memory.c", NO_MEMORY)
+    for name, calls in (("never", 0), ("later", 800)):
+        status, text = run(["cc", "-shared", "-fPIC", "-fno-builtin", f"-DCALLS={calls}", "-o",
+                            os.path.join(t.scratch, f"lib{name}.so"), source])
+        t.ok(f"a malloc that gives no memory, {name}, is built", status == 0, text)
+    t.expect("ci/bench refuses a peer that gives no memory", 2, "is no malloc that can be",
+             *smoke, "--peer", os.path.join(t.scratch, "libnever.so"))
+    t.expect("ci/bench fails if a peer fails in the middle", 1, "later: 'run .* out of memory",
+             *smoke, "--driver", "later", "--peer", os.path.join(t.scratch, "liblater.so"))
+
+
+@check
+def bench_interrupted(t):
+    """Ctrl-C ends ci/bench at once, with its drivers."""
+    log = os.path.join(t.scratch, "bench.log")
+    with open(log, "wb") as out:
+        process = subprocess.Popen([os.path.join(ROOT, "ci", "bench"), "--only", "speed",
+                                    "--pattern", "fifo", "--rounds", "500"], stdout=out,
+                                   stderr=out, stdin=subprocess.DEVNULL, env=environment(),
+                                   start_new_session=True)
+    drivers = ["pgrep", "-f", rf"^{re.escape(BUILD)}/bench/src/bench/bench-"]
+
+    def alive():
+        return subprocess.run(drivers, check=False, capture_output=True, text=True).stdout.split()
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline and process.poll() is None and len(alive()) < 3:
+        time.sleep(0.2)
+    t.ok("ci/bench keeps its drivers alive", len(alive()) >= 3)
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        status = process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        status = None
+        common.stop(process)
+    left = alive()
+    with open(log) as file:
+        t.ok("Ctrl-C ends ci/bench with status 130 and no driver left", status == 130 and not left,
+             f"status {status}, left {left}\n{file.read()}")
+
+
+def bench_figures_of(values, sizes=None):
+    """Figures of the pattern hot: {driver: nanoseconds}, the same at all sizes."""
+    figures = bench_figures.Figures({name: "slabpool" if name == "shared" else "other"
+                                     if name == "floor" else "peer" for name in values})
+    for size in sizes or bench_figures.SIZES:
+        for name, value in values.items():
+            for number, factor in enumerate((0.5, 1, 7)):
+                figures.add("speed", "hot", size, 0, name, number, value * factor, "ns")
+    return figures
+
+
+def bench_state(figures, row="hot to the best peer", form="shared"):
+    return next((round(v.figure, 3), v.state) for v in bench_verdict.verdicts(figures)
+                if (v.row, v.form) == (row, form))
+
+
+@check
+def bench_verdicts(t):
+    """What is reached is told by medians, bounds and the right peer."""
+    for name, values, expected in (
+            ("at the bound", {"shared": 11, "glibc": 40, "quick": 10}, (1.1, "reached")),
+            ("above it", {"shared": 11.5, "glibc": 40, "quick": 10}, (1.15, "not reached")),
+            ("no peer is slower than newer ones to glibc",
+             {"shared": 11, "glibc": 10, "quick": 10}, (1.93, "not reached")),
+            ("the floor is no peer", {"shared": 11, "glibc": 40, "quick": 10, "floor": 1},
+             (1.1, "reached"))):
+        state = bench_state(bench_figures_of(values))
+        t.ok(f"ci/bench's verdict: {name}", state == expected, f"{state}, expected {expected}")
+    some = bench_figures_of({"shared": 5, "glibc": 10, "quick": 10}, (16, 64))
+    t.ok("ci/bench's verdict: of two sizes in part", bench_state(some)[1] == "reached in part")
+    for without in ("shared", "glibc"):
+        values = {"shared": 5, "glibc": 10, "quick": 10}
+        del values[without]
+        state = bench_state(bench_figures_of(values))[1]
+        t.ok(f"ci/bench's verdict: not measured without {without}", state == "not measured", state)
+    states = {v.state for v in bench_verdict.verdicts(bench_figures.Figures({"inline": "x"}))
+              if v.row != "both forms are offered"}
+    t.ok("ci/bench's verdict: nothing is reached that was not measured",
+         states == {"not measured"}, str(states))
+    soaked = bench_figures.Figures({})
+    for what, value in (("seconds", 5), ("early", 100), ("late", 100)):
+        soaked.add("soak", what, 64, 0, "shared", 1, value, "")
+    row = "growth of a producer and a consumer"
+    t.ok("ci/bench's verdict: a short soak shows nothing",
+         bench_state(soaked, row)[1] == "not measured")
+    soaked.add("soak", "seconds", 64, 0, "shared", 1, 10**9, "")
+    t.ok("ci/bench's verdict: a long one does", bench_state(soaked, row) == (1.0, "reached"))
+    svg = bench_svg.svg(some, (16, 64), {"processor": "<&>", "cores": 1})
+    xml.dom.minidom.parseString(svg)
+    t.ok("ci/bench's plot has a bar a driver", svg.count("<title>") == 3, svg)
+
+
+@check
+def bench_traces(t):
+    """Traces hold the calls that were recorded, sizes raised to a word."""
+    words = ["object 0 = kmalloc(size=24, gfp=GFP_KERNEL)",
+             "object 1 = kmalloc(size=1, gfp=KERNEL|ZERO)", "kfree(object 0)",
+             "object 2 = krealloc(object 1, size=99, gfp=GFP_KERNEL)",
+             "object 3 = kmalloc(size=40, gfp=GFP_KERNEL)"]
+    expected = [0, 0, 24, 3, 1, 8, 1, 0, 8, 2, 1, 99, 0, 0, 40]
+    trace = bench_trace.of_words(words).words.tolist()
+    t.ok("ci/bench: a trace of words", trace == expected, f"{trace}, expected {expected}")
+    # kmalloc 24, kmalloc 1 with __GFP_ZERO, kfree 1, krealloc 2 to 99, NULL, kmalloc 40, half one
+    data = b"slabrec1" + bytes((6, 24, 0, 6, 1, 0x80, 2, 7, 1, 8, 2, 99, 0, 0x46, 9, 0,
+                                6, 40, 0, 6, 0x80))
+    trace = bench_trace.of_recording(data).words.tolist()
+    t.ok("ci/bench: a trace of a recording", trace == expected, f"{trace}, expected {expected}")
+    try:
+        bench_trace.of_recording(b"something else")
+        t.ok("ci/bench refuses what is no recording", False)
+    except Failure as error:
+        t.ok("ci/bench refuses what is no recording", "no recording" in str(error))
 
 
 def work():

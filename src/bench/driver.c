@@ -8,9 +8,7 @@
  * Commands
  *	run PATTERN SIZE PAIRS LIVE THREADS [FILE]
  *		"ok NANOSECONDS-A-PAIR PAIRS" or "skip REASON"
- *	memory SIZE LIVE
- *		"ok START FILLED CHURNED FREED SHRUNK", each in bytes of memory that the process
- *		holds; in a process that has done nothing else
+ *	and those of memory.h
  *
  * ci/bench keeps a process of each driver and lets them take turns, so that a change of the
  * machine's clock or load meets all of them.
@@ -29,6 +27,7 @@
 #include "patterns.h"
 #include "patterns_threads.h"
 #include "patterns_trace.h"
+#include "memory.h"
 
 #define WORDS_MAX 8
 
@@ -75,56 +74,6 @@ static form_t form_for(size_t size, size_t live)
 	return form;
 }
 
-/* Bytes of memory of its own that the process holds: no code, no file. */
-static size_t resident(void)
-{
-	static char text[4096];
-	int file = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-	const char *line;
-	ssize_t got;
-
-	if (file < 0)
-		bench_die("cannot open /proc/self/smaps_rollup");
-	got = read(file, text, sizeof(text) - 1);
-	close(file);
-	text[got > 0 ? got : 0] = '\0';
-	line = strstr(text, "\nAnonymous:");
-	if (!line)
-		bench_die("/proc/self/smaps_rollup tells nothing");
-	return strtoul(line + 11, NULL, 10) * 1024;
-}
-
-/* Objects are written as a whole: memory that was not touched is not there. */
-static void fill_whole(form_t form, size_t size, void **live, size_t n)
-{
-	fill(form, size, live, n);
-	for (size_t i = 0; i < n; i++)
-		memset(live[i], 1, size);
-}
-
-static int do_memory(char **word)
-{
-	size_t size = strtoul(word[1], NULL, 10), n = strtoul(word[2], NULL, 10), at[5];
-	void **live = bench_memory(n * sizeof(void *));
-	form_t form;
-
-	resident();
-	at[0] = resident();
-	form = form_open(size, n);
-	fill_whole(form, size, live, n);
-	at[1] = resident();
-	churn(form, size, live, n, 2 * n, 88172645463325252u);
-	for (size_t i = 0; i < n; i++)
-		memset(live[i], 1, size);
-	at[2] = resident();
-	drain(form, size, live, n);
-	at[3] = resident();
-	form_trim(form);
-	at[4] = resident();
-	printf("ok %zu %zu %zu %zu %zu\n", at[0], at[1], at[2], at[3], at[4]);
-	return 0;
-}
-
 static int do_run(int words, char **word)
 {
 	struct job job = {
@@ -151,17 +100,33 @@ static int do_run(int words, char **word)
 	return 0;
 }
 
+static int do_held(int words, char **word)
+{
+	unsigned long number[3] = {0};
+
+	for (int i = 1; i < words && i <= 3; i++)
+		number[i - 1] = strtoul(word[i], NULL, 10);
+	if (words == 3 && strcmp(word[0], "memory") == 0 && number[0] && number[1])
+		do_memory(number[0], number[1]);
+	else if (words == 4 && strcmp(word[0], "retain") == 0 && number[0] && number[1])
+		do_retain(number[0], number[1], (unsigned int)number[2]);
+	else if (words == 3 && strcmp(word[0], "soak") == 0 && number[0] && number[1])
+		do_soak(number[0], (unsigned int)number[1]);
+	else
+		return -1;
+	return 0;
+}
+
 static int command(int words, char **word)
 {
 	int status = -1;
 
 	if (words >= 6 && strcmp(word[0], "run") == 0)
 		status = do_run(words, word);
-	else if (words == 3 && strcmp(word[0], "memory") == 0 && atol(word[1]) > 0 &&
-		 atol(word[2]) > 0)
-		status = do_memory(word);
+	else
+		status = do_held(words, word);
 	if (status)
-		puts("bad command: run PATTERN SIZE PAIRS LIVE THREADS [FILE] | memory SIZE LIVE");
+		puts("bad command; they are told at the top of driver.c and of memory.h");
 	fflush(stdout);
 	return status ? 2 : 0;
 }

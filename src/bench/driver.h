@@ -20,6 +20,7 @@
 /* Objects that a bulk call takes. */
 #define BENCH_BULK 32u
 #define BENCH_THREADS_MAX 64u
+#define BENCH_SEED 88172645463325252u
 
 struct job {
 	size_t size;            /* bytes an object */

@@ -2,7 +2,8 @@
 /*
  * The patterns of one thread. Each measures at least job->pairs pairs.
  *
- *	hot     allocate, write a word, free: the same object again and again
+ *	hot     allocate, write a word, free: the same object again and again, another in each
+ *		round, as addresses that agree in their low bits hold a processor up
  *	zero    the same, zeroed by the allocator
  *	bulk32  allocate 32 objects, then free them, newest first; by bulk calls where there are any
  *	fifo    allocate job->live objects, then free them in the same order
@@ -25,24 +26,53 @@ static void **job_array(size_t n)
 	return bench_memory(n * sizeof(void *));
 }
 
+/* Objects that are kept so that another one is the hot one. */
+#define HOT_KEPT 31u
+
+struct kept {
+	void *object[HOT_KEPT];
+	size_t count;
+};
+
+static void keep_some(form_t form, size_t size, struct kept *kept)
+{
+	static size_t round;
+
+	kept->count = round++ * 7 % HOT_KEPT;
+	for (size_t i = 0; i < kept->count; i++)
+		kept->object[i] = bench_touch(form_take(form, size));
+}
+
+static void keep_none(form_t form, size_t size, const struct kept *kept)
+{
+	for (size_t i = kept->count; i-- > 0;)
+		form_give(form, size, kept->object[i]);
+}
+
 static void pattern_hot(form_t form, struct job *job)
 {
 	size_t size = job->size, pairs = job->pairs;
+	struct kept kept;
 
+	keep_some(form, size, &kept);
 	job_begin(job);
 	for (size_t i = 0; i < pairs; i++)
 		form_give(form, size, bench_touch(form_take(form, size)));
 	job_end(job, pairs);
+	keep_none(form, size, &kept);
 }
 
 static void pattern_zero(form_t form, struct job *job)
 {
 	size_t size = job->size, pairs = job->pairs;
+	struct kept kept;
 
+	keep_some(form, size, &kept);
 	job_begin(job);
 	for (size_t i = 0; i < pairs; i++)
 		form_give(form, size, bench_touch(form_take_zeroed(form, size)));
 	job_end(job, pairs);
+	keep_none(form, size, &kept);
 }
 
 static void pattern_bulk32(form_t form, struct job *job)
@@ -126,7 +156,7 @@ static void shuffle(void **array, size_t n, uint64_t *seed)
 static void pattern_rand(form_t form, struct job *job)
 {
 	void **live = job_array(job->live);
-	uint64_t seed = 88172645463325252u;
+	uint64_t seed = BENCH_SEED;
 
 	while (job->done < job->pairs) {
 		job_begin(job);
@@ -171,7 +201,7 @@ static void pattern_churn(form_t form, struct job *job)
 
 	fill(form, job->size, live, job->live);
 	job_begin(job);
-	done = churn(form, job->size, live, job->live, job->pairs, 88172645463325252u);
+	done = churn(form, job->size, live, job->live, job->pairs, BENCH_SEED);
 	job_end(job, done);
 	drain(form, job->size, live, job->live);
 	bench_memory_free(live, job->live * sizeof(void *));
@@ -222,7 +252,7 @@ static void pattern_caches(form_t form, struct job *job)
 #ifdef FORM_CACHES
 	void **live = job_array(job->live);
 	form_t *cache = bench_memory(job->live * sizeof(form_t));
-	uint64_t seed = 88172645463325252u;
+	uint64_t seed = BENCH_SEED;
 	size_t size = job->size;
 
 	(void)form;
