@@ -127,7 +127,8 @@ static struct spot spot_of_cache(struct kmem_cache *cache, unsigned int which)
 		return cache->spare ? SPOT(cache->spare->count, 1) : NOTHING;
 	case 12:
 		return cache->full && cache->full->count
-			       ? SPOT(arena_state(cache->arena, cache->full->object[0]), cache->tag)
+			       ? SPOT(arena_state(cache->arena, cache->full->object[0]),
+				      cache->hot.tag)
 			       : NOTHING;
 	case 13:
 		return SPOT(cache->pool->meta[META_CACHE].slabs,
@@ -140,11 +141,11 @@ static struct spot spot_of_cache(struct kmem_cache *cache, unsigned int which)
 static struct spot spot_of_magazine(struct kmem_cache *cache, unsigned int which)
 {
 	struct thread_record *record = cache->pool->threads;
-	struct thread_slot *slot;
+	struct slabpool_slot *slot;
 
 	if (!record)
 		return NOTHING;
-	slot = &record->chunk[cache->id / THREAD_CHUNK_SLOTS]->slot[cache->id % THREAD_CHUNK_SLOTS];
+	slot = thread_slot_in(record, cache);
 	if (!slot->cache || slot->loaded.count < 2)
 		return NOTHING;
 	switch (which) {
@@ -167,7 +168,8 @@ static struct spot spot_of_magazine(struct kmem_cache *cache, unsigned int which
 	case 7:
 		return SPOT(slot->loaded.count, slot->loaded.capacity + 1);
 	case 8:
-		return SPOT(arena_state(cache->arena, slot->loaded.store->object[0]), cache->tag);
+		return SPOT(arena_state(cache->arena, slot->loaded.store->object[0]),
+			    cache->hot.tag);
 	case 9:
 		return slot->spare.count ? SPOT(slot->spare.store->object[0], 0) : NOTHING;
 	case 10:

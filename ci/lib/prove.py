@@ -164,16 +164,17 @@ class Gate:
                 self.units[job.file, job.machdep] = source.Unit(file.read())
 
     def assign_duties(self):
-        """Which run proves a function that stands in a header: the file of the same stem, else
-        the first proved file that uses it. An unused one is nobody's."""
+        """Which run proves a function that stands in a header: the file of the same stem (in the
+        core, or among the public headers), else the first proved file that uses it. An
+        unused one is nobody's."""
         taken = {}
         for path, machdep in self.units:
             if path not in self.proved:
                 continue
             unit = self.units[path, machdep]
             own = source.outline(path).defined
-            own.update(source.outline(path[:-2] + ".h").defined
-                       if os.path.exists(os.path.join(ROOT, path[:-2] + ".h")) else {})
+            for header in source.headers_of(path):
+                own.update(source.outline(header).defined)
             self.check_conditions(path)
             for name in own:
                 if name not in unit.functions or not unit.functions[name].defined:
@@ -200,17 +201,15 @@ class Gate:
                             + "; ci/prove --list shows them")
 
     def check_conditions(self, path):
-        for part in (path, path[:-2] + ".h"):
-            if os.path.exists(os.path.join(ROOT, part)):
-                for line, text in source.conditions(part):
-                    self.problem(f"{part}:{line}: '{text}': the prover sees only one branch; let "
-                                 f"{source.COMPILER_H} decide, or take it out")
+        for part in (path, *source.headers_of(path)):
+            for line, text in source.conditions(part):
+                self.problem(f"{part}:{line}: '{text}': the prover sees only one branch; let "
+                             f"{source.COMPILER_H} decide, or take it out")
 
     def home_elsewhere(self, name, path):
         for other in self.proved:
-            header = other[:-2] + ".h"
-            if other != path and os.path.exists(os.path.join(ROOT, header)) \
-                    and name in source.outline(header).defined:
+            if other != path and any(name in source.outline(header).defined
+                                     for header in source.headers_of(other)):
                 return True
         return False
 

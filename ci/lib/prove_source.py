@@ -284,6 +284,16 @@ def scan_tree():
     return problems
 
 
+def headers_of(path):
+    """The headers whose functions a source file proves: that of its stem, and the public one of
+    the same stem if that includes it for its bodies."""
+    own = path[:-2] + ".h"
+    if not os.path.exists(os.path.join(ROOT, own)):
+        return []
+    public = f"slabpool/{os.path.basename(own)}"
+    return [own] + ([f"src/include/{public}"] if f"#include <{public}>" in read(own) else [])
+
+
 def conditions(path):
     """[(line, text)]: conditional code of a proved file, of which the prover sees one branch only.
     Include guards and known bugs, compiled in for tests of the harness, are none."""

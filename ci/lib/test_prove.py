@@ -154,8 +154,8 @@ WRONG_LINES = [
      r"index >= slab->capacity \|\| ", ""),
     ("slab: the first word is never searched", "slab", "slab_init",
      r"slab->hint = 0;", "slab->hint = 1;"),
-    ("magazine: pop gives the first object", "magazine", "magazine_pop",
-     r"return m->store->object\[m->count\];", "return m->store->object[0];"),
+    ("magazine: pop gives the first object", "magazine", "slabpool_magazine_pop",
+     r"return object\[left\];", "return object[0];"),
     ("mempool: a failed attempt leaves the reserve alone", "mempool", "reserve_alloc",
      r"return reserve_alloc_preallocated\(m\);", "return NULL;"),
     ("mempool: a freed element never refills the reserve", "mempool", "reserve_free",
@@ -169,6 +169,8 @@ def wrong_line(name, stem, function, line, wrong):
         path = f"src/core/{stem}.c"
         if not re.search(line, copy.read(path), re.M):
             path = f"src/core/{stem}.h"
+        if not re.search(line, copy.read(path), re.M):
+            path = f"src/include/slabpool/{stem}.h"
         copy.change(path, line, wrong)
         tests.expect(1, rf"^  {function} is not proved \(gcc_x86_64\): ", "--file", stem, "--fct",
                      function, *QUICK)

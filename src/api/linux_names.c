@@ -23,6 +23,23 @@ static SLABPOOL_COLD void report_no_cache(const char *call)
 		check_report(pool, &report);
 }
 
+/* Beyond repair: the caller reads and writes other places than the library. */
+void slabpool_check_layout(unsigned int layout)
+{
+	struct slabpool_report report = {
+		.kind = SLABPOOL_REPORT_LAYOUT, .call = "slabpool_check_layout", .size = layout,
+	};
+	struct slabpool *pool;
+
+	if (layout == SLABPOOL_LAYOUT)
+		return;
+	pool = instance();
+	if (!pool)
+		return;
+	check_report(pool, &report);
+	pool->platform.fatal(pool->platform.context);
+}
+
 struct kmem_cache *(kmem_cache_create)(const char *name, unsigned int size, unsigned int align,
 				       slab_flags_t flags, void (*ctor)(void *))
 {
@@ -91,7 +108,7 @@ const char *kmem_cache_name(struct kmem_cache *cache)
 
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
-	if (SLABPOOL_UNLIKELY(!cache)) {
+	if (SLABPOOL_NO_CACHE(cache)) {
 		report_no_cache("kmem_cache_alloc");
 		return NULL;
 	}
@@ -115,7 +132,7 @@ void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)
 {
-	if (SLABPOOL_UNLIKELY(!cache))
+	if (SLABPOOL_NO_CACHE(cache))
 		report_no_cache("kmem_cache_free");
 	else
 		cache_free(cache, object, "kmem_cache_free");

@@ -80,6 +80,7 @@ static void options_for_bare(struct slabpool_options *options)
 	options->retain_kib = 0;
 	options->idle_kib = 0;
 	options->granule = 16;
+	options->max_caches = 256;
 }
 #endif
 

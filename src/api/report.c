@@ -259,6 +259,13 @@ static void put_object(struct text *text, const struct slabpool_report *report)
 	put_text(text, ": ", report->text);
 }
 
+static void put_layout(struct text *text, const struct slabpool_report *report)
+{
+	text_string(text, "this program was compiled with SLABPOOL_INLINE for layout ");
+	text_decimal(text, (unsigned int)report->size);
+	text_string(text, ", the library has another: compile it again");
+}
+
 static void put_kind(struct text *text, const struct slabpool_report *report)
 {
 	switch (report->kind) {
@@ -280,6 +287,7 @@ static void put_kind(struct text *text, const struct slabpool_report *report)
 	case SLABPOOL_REPORT_NOFAIL:       put_nofail(text, report); return;
 	case SLABPOOL_REPORT_INTERNAL:     put_internal(text, report); return;
 	case SLABPOOL_REPORT_OBJECT:       put_object(text, report); return;
+	case SLABPOOL_REPORT_LAYOUT:       put_layout(text, report); return;
 	}
 	text_string(text, "unknown report ");
 	text_decimal(text, (unsigned int)report->kind);

@@ -34,19 +34,7 @@
 #include "core/sync.h"
 #include "core/thread.h"
 
-/* Granule of an address in this cache's arena; beyond granules for anything else. */
-static inline size_t granule_of(const struct kmem_cache *cache, const void *object)
-{
-	size_t offset = (uintptr_t)object - cache->address;
-	uint32_t shift = cache->granule_shift;
-
-	return offset >> shift | offset << (sizeof(size_t) * 8 - shift);
-}
-
-static inline void publish(const struct kmem_cache *cache, const void *object)
-{
-	slabpool_store_u8(&cache->state[granule_of(cache, object)], cache->tag);
-}
+_Static_assert(offsetof(struct kmem_cache, hot) == 0, "inline.h takes a cache for its hot part");
 
 static void *zero(struct kmem_cache *cache, void *object)
 {
@@ -69,24 +57,10 @@ bool cache_has_ctor(const struct kmem_cache *cache)
 	return cache->ctor != NULL;
 }
 
-void *cache_alloc(struct kmem_cache *cache, gfp_t gfp)
-{
-	struct thread_slot *slot = thread_slot(cache);
-	void *object;
-
-	if (SLABPOOL_UNLIKELY(slot->loaded.count == 0))
-		return cache_alloc_slow(cache, gfp);
-	object = magazine_pop(&slot->loaded);
-	publish(cache, object);
-	if (SLABPOOL_UNLIKELY((gfp | cache->gfp_or) & __GFP_ZERO))
-		return zero(cache, object);
-	return object;
-}
-
 /* An object out of the thread's magazines, the depot or the slabs. */
 static void *take_object(struct kmem_cache *cache)
 {
-	struct thread_slot *slot = thread_slot_get(cache);
+	struct slabpool_slot *slot = thread_slot_get(cache);
 
 	if (!slot)
 		return depot_alloc_one(cache);
@@ -96,7 +70,7 @@ static void *take_object(struct kmem_cache *cache)
 		else if (!depot_refill(cache, slot))
 			return NULL;
 	}
-	return magazine_pop(&slot->loaded);
+	return slabpool_magazine_pop(&slot->loaded, slot->loaded.count - 1);
 }
 
 static void event_alloc(struct kmem_cache *cache, gfp_t gfp, const void *object)
@@ -119,7 +93,8 @@ static void report_dead(struct kmem_cache *cache, const char *call)
 	check_report(cache->pool, &report);
 }
 
-void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
+/* The loaded magazine is empty, or there is none. */
+static SLABPOOL_COLD void *alloc_from_depot(struct kmem_cache *cache, gfp_t gfp)
 {
 	void *object;
 
@@ -140,11 +115,28 @@ void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 		event_alloc(cache, gfp, NULL);
 		return NULL;
 	}
-	publish(cache, object);
+	slabpool_store_u8(slabpool_state_at(cache->hot.state_of_0, object,
+					    cache->hot.granule_shift), cache->hot.tag);
 	if ((gfp | cache->gfp_or) & __GFP_ZERO)
 		zero(cache, object);
 	event_alloc(cache, gfp, object);
 	return object;
+}
+
+void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
+{
+	struct slabpool_magazine *m = &thread_slot(cache)->loaded;
+	void *object;
+
+	if (m->count == 0)
+		return alloc_from_depot(cache, gfp);
+	object = slabpool_hot_take(&cache->hot, m, m->count - 1);
+	return (gfp | cache->gfp_or) & __GFP_ZERO ? zero(cache, object) : object;
+}
+
+void *slabpool_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
+{
+	return cache_alloc_slow(cache, gfp);
 }
 
 /* The object is free: into a magazine, or straight to its slab. */
@@ -153,7 +145,7 @@ static SLABPOOL_COLD void push_slow(struct kmem_cache *cache, void *object)
 	struct slabpool_event event = {
 		.kind = SLABPOOL_EVENT_CACHE_FREE, .owner = cache, .object = object,
 	};
-	struct thread_slot *slot;
+	struct slabpool_slot *slot;
 
 	if (cache->life == CACHE_LIVE)
 		instance_event(cache->pool, &event);
@@ -167,32 +159,17 @@ static SLABPOOL_COLD void push_slow(struct kmem_cache *cache, void *object)
 			depot_accept(cache, slot);
 		magazine_swap(&slot->loaded, &slot->spare);
 	}
-	magazine_push(&slot->loaded, object);
+	slabpool_magazine_push(&slot->loaded, slot->loaded.count, object);
 }
 
 static inline void push(struct kmem_cache *cache, void *object)
 {
-	struct thread_slot *slot = thread_slot(cache);
+	struct slabpool_slot *slot = thread_slot(cache);
 
 	if (SLABPOOL_UNLIKELY(slot->loaded.count == slot->loaded.capacity))
 		push_slow(cache, object);
 	else
-		magazine_push(&slot->loaded, object);
-}
-
-bool cache_free(struct kmem_cache *cache, void *object, const char *call)
-{
-	size_t granule = granule_of(cache, object);
-	uint8_t *state;
-
-	if (SLABPOOL_UNLIKELY(granule >= slabpool_load_size(cache->granules)))
-		return cache_free_slow(cache, object, call);
-	state = &cache->state[granule];
-	if (SLABPOOL_UNLIKELY(slabpool_load_u8(state) != cache->fast_tag))
-		return cache_free_slow(cache, object, call);
-	slabpool_store_u8(state, STATE_NONE);
-	push(cache, object);
-	return true;
+		slabpool_magazine_push(&slot->loaded, slot->loaded.count, object);
 }
 
 /* By page map and descriptor: p is the start of an object of this cache that is not in its slab. */
@@ -217,18 +194,20 @@ static bool confirmed(struct kmem_cache *cache, const void *object)
 /* If object is a live object of this cache: it is no longer. */
 static bool claim(struct kmem_cache *cache, const void *object)
 {
-	size_t granule = granule_of(cache, object);
+	size_t granule = slabpool_granule_of(&cache->hot, object);
+	size_t granules = slabpool_load_size(&cache->arena->open_granules);
 	uint8_t *state;
 
-	if (granule >= slabpool_load_size(cache->granules))
+	if (granule >= granules)
 		return false;
-	state = &cache->state[granule];
-	if (slabpool_load_u8(state) != cache->tag)
+	slabpool_store_size(&cache->hot.granules, granules);
+	state = &cache->hot.state[granule];
+	if (slabpool_load_u8(state) != cache->hot.tag)
 		return false;
 	if (cache->confirm && !confirmed(cache, object))
 		return false;
 	if (cache->pool->options.exact_double_free)
-		return slabpool_exchange_u8(state, STATE_NONE) == cache->tag;
+		return slabpool_exchange_u8(state, STATE_NONE) == cache->hot.tag;
 	slabpool_store_u8(state, STATE_NONE);
 	return true;
 }
@@ -251,29 +230,96 @@ bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
 	return true;
 }
 
+void slabpool_free_slow(struct kmem_cache *cache, void *object)
+{
+	cache_free_slow(cache, object, "kmem_cache_free");
+}
+
+/* Hands out up to n objects of a magazine, the last one first: how many. The fields are copied, as
+ * a store to a state byte might change any of them for all that the compiler knows. */
+static size_t take_many(const struct slabpool_hot *hot, struct slabpool_magazine *m,
+			void **objects, size_t n)
+{
+	const uintptr_t state_of_0 = hot->state_of_0;
+	const uint32_t shift = hot->granule_shift, count = m->count;
+	const uint8_t tag = hot->tag;
+	size_t got = n < count ? n : count, k;
+	void *const *top;
+
+	if (got == 0)
+		return 0;
+	top = m->store->object + count - 1;
+	for (k = 0; k < got; k++) {
+		void *object = *(top - k);
+
+		slabpool_store_u8(slabpool_state_at(state_of_0, object, shift), tag);
+		objects[k] = object;
+	}
+	slabpool_magazine_set_count(m, count - (uint32_t)got);
+	return got;
+}
+
 /* Zeroes only when all were got: what goes back must be as its constructor left it. */
 int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **objects)
 {
-	size_t k;
+	size_t got = 0, k;
 
-	for (k = 0; k < n; k++) {
-		objects[k] = cache_alloc(cache, gfp & ~__GFP_ZERO);
-		if (SLABPOOL_UNLIKELY(!objects[k])) {
-			cache_free_many(cache, k, objects, "kmem_cache_alloc_bulk");
+	while (got < n) {
+		got += take_many(&cache->hot, &slabpool_slot_of(&cache->hot)->loaded, objects + got,
+				 n - got);
+		if (got == n)
+			break;
+		objects[got] = cache_alloc_slow(cache, gfp & ~__GFP_ZERO);
+		if (SLABPOOL_UNLIKELY(!objects[got])) {
+			cache_free_many(cache, got, objects, "kmem_cache_alloc_bulk");
 			return 0;
 		}
+		got++;
 	}
 	for (k = 0; k < n && (gfp & __GFP_ZERO); k++)
 		zero(cache, objects[k]);
 	return (int)n;
 }
 
+/* Takes back objects from the first one on, until one is not as the fast path wants it or the
+ * magazine is full: how many. */
+static size_t give_many(const struct slabpool_hot *hot, struct slabpool_magazine *m,
+			void *const *objects, size_t n)
+{
+	const struct slabpool_hot h = *hot;
+	const uint32_t count = m->count;
+	size_t most = m->capacity - count, k;
+	void **room;
+
+	if (most > n)
+		most = n;
+	if (most == 0)
+		return 0;
+	room = m->store->object + count;
+	for (k = 0; k < most; k++) {
+		void *object = objects[k];
+		size_t granule = slabpool_granule_of(&h, object);
+
+		if (SLABPOOL_UNLIKELY(granule >= h.granules ||
+				      slabpool_load_u8(&h.state[granule]) != h.fast_tag))
+			break;
+		slabpool_store_u8(&h.state[granule], STATE_NONE);
+		room[k] = object;
+	}
+	slabpool_magazine_set_count(m, count + (uint32_t)k);
+	return k;
+}
+
 void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const char *call)
 {
-	size_t k;
+	size_t k = 0;
 
-	for (k = 0; k < n; k++)
-		cache_free(cache, objects[k], call);
+	while (k < n) {
+		k += give_many(&cache->hot, &slabpool_slot_of(&cache->hot)->loaded, objects + k,
+			       n - k);
+		if (k < n)
+			cache_free_slow(cache, objects[k++], call);
+	}
 }
 
 void cache_reap(struct kmem_cache *cache)

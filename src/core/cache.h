@@ -6,11 +6,10 @@
 #include "core/arena.h"
 #include "core/geometry.h"
 #include "core/magazine.h"
+#include <slabpool/inline.h>
 #include <slabpool/slab.h>
 #include <slabpool/slabpool.h>
 
-/* A fast tag that no state byte equals: every free takes the slow path. */
-#define CACHE_TAG_SLOW 256u
 #define CACHE_NO_ID UINT32_MAX
 
 /* The lists that a slab is in: partial ones by fullness, fullest first. */
@@ -33,21 +32,15 @@ enum cache_life {
 };
 
 struct kmem_cache {
-	/* Hot and constant between create and destroy. */
-	uintptr_t address;      /* of the arena */
-	const size_t *granules; /* the arena's open_granules; of a dead cache: a 0 */
-	uint8_t *state;
-	uint32_t granule_shift;
-	uint32_t fast_tag;      /* state byte of a live object, or CACHE_TAG_SLOW */
-	uint32_t id;            /* place in each thread's slots */
-	gfp_t gfp_or;           /* __GFP_ZERO with init_on_alloc */
-	uint32_t size;          /* object bytes as asked */
-	bool thread_local_slots;/* the instance is the default one */
+	struct slabpool_hot hot; /* constant between create and destroy, but for granules */
 	/* Constant, not hot. */
-	uint8_t tag;            /* state byte of a live object */
+	uint32_t id;            /* place in each thread's slots */
+	uint32_t size;          /* object bytes as asked */
+	gfp_t gfp_or;           /* __GFP_ZERO with init_on_alloc */
 	uint8_t life;           /* enum cache_life */
 	bool confirm;           /* every free confirms slab and index */
 	bool zero_on_free;
+	bool zeroed;            /* a new slab reads zero, and what is freed reads zero again */
 	uint32_t generation;    /* how often this descriptor was reused */
 	struct slabpool *pool;
 	struct arena *arena;
@@ -70,8 +63,8 @@ struct kmem_cache {
 	uint32_t colour_next;
 	uint32_t aliases;
 	uint32_t epoch;                 /* raised when threads should give back what they hold */
-	struct magazine_store *full;    /* the depot: magazines with objects */
-	struct magazine_store *spare;   /* empty stores for the next exchange */
+	struct slabpool_store *full;    /* the depot: magazines with objects */
+	struct slabpool_store *spare;   /* empty stores for the next exchange */
 	uint32_t full_count, spare_count;
 	uint32_t limit, batchcount, shared;
 	size_t depot_objects;
@@ -150,13 +143,13 @@ void depot_flush(struct kmem_cache *cache);
     exits never: \false;
     assigns *cache->pool;
 */
-struct magazine_store *depot_store_new(struct kmem_cache *cache);
+struct slabpool_store *depot_store_new(struct kmem_cache *cache);
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;
     exits never: \false;
     assigns *cache->pool;
 */
-void depot_store_free(struct kmem_cache *cache, struct magazine_store *store);
+void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store);
 /* Gives empty slabs back while they are more than keep_bytes or older than max_age seconds.
  * Takes the lock itself. */
 /*@ requires cache: cache_ready(cache);
@@ -182,7 +175,6 @@ void depot_trim_default(struct kmem_cache *cache);
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
 bool depot_grow(struct kmem_cache *cache);
-struct thread_slot;
 /* Fills the loaded magazine of a slot whose two are empty; false without memory. */
 /*@ requires cache: cache_ready(cache);
     requires slot: slot != \null;
@@ -191,7 +183,7 @@ struct thread_slot;
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
-bool depot_refill(struct kmem_cache *cache, struct thread_slot *slot);
+bool depot_refill(struct kmem_cache *cache, struct slabpool_slot *slot);
 /* Empties the spare magazine of a slot whose two are full. */
 /*@ requires cache: cache_ready(cache);
     requires slot: slot != \null;
@@ -200,7 +192,7 @@ bool depot_refill(struct kmem_cache *cache, struct thread_slot *slot);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
-void depot_accept(struct kmem_cache *cache, struct thread_slot *slot);
+void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot);
 /* One object without a magazine; NULL without memory. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;
@@ -245,14 +237,6 @@ void cache_teardown(struct kmem_cache *cache);
     ensures exact: \result <==> cache->ctor != \null;
 */
 bool cache_has_ctor(const struct kmem_cache *cache);
-/* Allocates. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-void *cache_alloc(struct kmem_cache *cache, gfp_t gfp);
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;
     exits never: \false;
@@ -260,14 +244,6 @@ void *cache_alloc(struct kmem_cache *cache, gfp_t gfp);
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
 void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp);
-/* Frees a checked pointer; false, after a report in the name of call, for a crime. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-bool cache_free(struct kmem_cache *cache, void *object, const char *call);
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;
     exits never: \false;
@@ -275,6 +251,32 @@ bool cache_free(struct kmem_cache *cache, void *object, const char *call);
     ensures nothing: object == \null ==> \result;
 */
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call);
+/* Allocates. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+static inline void *cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	return slabpool_fast_alloc(cache, &cache->hot, gfp);
+}
+/* Frees a checked pointer; false, after a report in the name of call, for a crime. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+static inline bool cache_free(struct kmem_cache *cache, void *object, const char *call)
+{
+	struct slabpool_magazine *m = &slabpool_slot_of(&cache->hot)->loaded;
+
+	if (SLABPOOL_LIKELY(slabpool_hot_give(&cache->hot, m, object)))
+		return true;
+	return cache_free_slow(cache, object, call);
+}
 /* Frees n objects; NULL entries are skipped. */
 /*@ requires cache: cache_ready(cache);
     requires objects: \valid_read(objects + (0 .. n - 1));

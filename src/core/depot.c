@@ -35,6 +35,7 @@
 #include "core/check.h"
 #include "core/instance.h"
 #include "core/lookup.h"
+#include "core/memory.h"
 #include "core/sync.h"
 #include "core/thread.h"
 
@@ -112,24 +113,24 @@ static unsigned int meta_of_capacity(uint32_t capacity)
 	return capacity <= 16 ? META_STORE_16 : capacity <= 64 ? META_STORE_64 : META_STORE_256;
 }
 
-struct magazine_store *depot_store_new(struct kmem_cache *cache)
+struct slabpool_store *depot_store_new(struct kmem_cache *cache)
 {
 	uint32_t capacity = slabpool_load_u32(&cache->limit);
-	struct magazine_store *store = meta_alloc(cache->pool, meta_of_capacity(capacity));
+	struct slabpool_store *store = meta_alloc(cache->pool, meta_of_capacity(capacity));
 
 	if (store)
 		magazine_store_init(store, capacity);
 	return store;
 }
 
-void depot_store_free(struct kmem_cache *cache, struct magazine_store *store)
+void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store)
 {
 	if (store)
 		meta_free(cache->pool, meta_of_capacity(store->capacity), store);
 }
 
 /* Keeps an empty store for the next exchange, or frees it. Lock held. */
-static void spare_put(struct kmem_cache *cache, struct magazine_store *store)
+static void spare_put(struct kmem_cache *cache, struct slabpool_store *store)
 {
 	if (!store)
 		return;
@@ -141,9 +142,9 @@ static void spare_put(struct kmem_cache *cache, struct magazine_store *store)
 	cache->spare_count++;
 }
 
-static struct magazine_store *spare_get(struct kmem_cache *cache)
+static struct slabpool_store *spare_get(struct kmem_cache *cache)
 {
-	struct magazine_store *store = magazine_list_pop(&cache->spare);
+	struct slabpool_store *store = magazine_list_pop(&cache->spare);
 
 	if (!store)
 		return depot_store_new(cache);
@@ -153,7 +154,7 @@ static struct magazine_store *spare_get(struct kmem_cache *cache)
 
 void depot_flush(struct kmem_cache *cache)
 {
-	struct magazine_store *store;
+	struct slabpool_store *store;
 
 	sync_lock(cache->pool, &cache->lock);
 	while ((store = magazine_list_pop(&cache->full)) != NULL) {
@@ -171,9 +172,9 @@ void depot_flush(struct kmem_cache *cache)
 }
 
 /* Exchanges the empty loaded magazine for a full one of the depot. Lock held. */
-static bool exchange_for_full(struct kmem_cache *cache, struct thread_slot *slot)
+static bool exchange_for_full(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
-	struct magazine_store *store = magazine_list_pop(&cache->full);
+	struct slabpool_store *store = magazine_list_pop(&cache->full);
 
 	if (!store)
 		return false;
@@ -186,7 +187,7 @@ static bool exchange_for_full(struct kmem_cache *cache, struct thread_slot *slot
 }
 
 /* Fills the empty loaded magazine out of slabs. Lock held. */
-static bool fill_from_slabs(struct kmem_cache *cache, struct thread_slot *slot)
+static bool fill_from_slabs(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
 	void **objects = slot->loaded.store->object;
 	uint32_t want = slot->loaded.capacity, k, got;
@@ -200,13 +201,13 @@ static bool fill_from_slabs(struct kmem_cache *cache, struct thread_slot *slot)
 		objects[k] = objects[got - 1 - k];
 		objects[got - 1 - k] = swap;
 	}
-	magazine_set_count(&slot->loaded, got);
+	slabpool_magazine_set_count(&slot->loaded, got);
 	if (got)
 		cache->refills++;
 	return got != 0;
 }
 
-bool depot_refill(struct kmem_cache *cache, struct thread_slot *slot)
+bool depot_refill(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
 	do {
 		bool filled;
@@ -220,16 +221,16 @@ bool depot_refill(struct kmem_cache *cache, struct thread_slot *slot)
 	return false;
 }
 
-void depot_accept(struct kmem_cache *cache, struct thread_slot *slot)
+void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
-	struct magazine_store *store = NULL;
+	struct slabpool_store *store = NULL;
 	bool empty = false;
 
 	sync_lock(cache->pool, &cache->lock);
 	if (cache->full_count < cache->shared)
 		store = spare_get(cache);
 	if (store) {
-		struct magazine_store *full = magazine_unload(&slot->spare);
+		struct slabpool_store *full = magazine_unload(&slot->spare);
 
 		magazine_list_push(&cache->full, full);
 		cache->full_count++;
@@ -238,7 +239,7 @@ void depot_accept(struct kmem_cache *cache, struct thread_slot *slot)
 		magazine_load(&slot->spare, store);
 	} else {
 		empty = depot_give(cache, slot->spare.store->object, slot->spare.count);
-		magazine_set_count(&slot->spare, 0);
+		slabpool_magazine_set_count(&slot->spare, 0);
 		cache->flushes++;
 	}
 	sync_unlock(cache->pool, &cache->lock);
@@ -272,10 +273,13 @@ void depot_free_one(struct kmem_cache *cache, void *object)
 		depot_trim_default(cache);
 }
 
-static void construct_all(struct kmem_cache *cache, uint32_t which)
+static void construct_all(struct kmem_cache *cache, uint32_t which, bool fresh)
 {
 	uint32_t k;
 
+	if (cache->zeroed && !fresh)
+		memset(lookup_address(cache->arena, which, 0), 0,
+		       (size_t)cache->geometry.capacity * cache->geometry.stride);
 	if (!cache->ctor)
 		return;
 	for (k = 0; k < cache->geometry.capacity; k++)
@@ -314,7 +318,7 @@ bool depot_grow(struct kmem_cache *cache)
 	slab->list = LIST_NONE;
 	slab->stamp = now_seconds(cache);
 	arena_set_owner(arena, page, pages, which + 1);
-	construct_all(cache, which);
+	construct_all(cache, which, fresh);
 	sync_lock(cache->pool, &cache->lock);
 	shelf_file(cache, which);
 	cache->free_objects += cache->geometry.capacity;

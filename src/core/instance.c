@@ -26,16 +26,19 @@
 /* Where less than this can be reserved, one arena has to do. */
 #define SMALL_PLATFORM ((size_t)16 << 20)
 #define LARGEST_GRANULE 1024u
+/* A thread's table is at most this part of its arena, but has this many slots. */
+#define TABLE_PART 64u
+#define TABLE_LEAST 64u
 
 static const uint32_t arena_shift[INSTANCE_ARENAS] = { 3, 4, 6, 10 };
 
 static const uint32_t meta_size[META_COUNT] = {
 	[META_CACHE] = sizeof(struct kmem_cache),
 	[META_RECORD] = sizeof(struct thread_record),
-	[META_CHUNK] = sizeof(struct thread_chunk),
-	[META_STORE_16] = sizeof(struct magazine_store) + 16 * sizeof(void *),
-	[META_STORE_64] = sizeof(struct magazine_store) + 64 * sizeof(void *),
-	[META_STORE_256] = sizeof(struct magazine_store) + 256 * sizeof(void *),
+	[META_TABLE] = sizeof(struct slabpool_slot), /* times options.max_caches */
+	[META_STORE_16] = sizeof(struct slabpool_store) + 16 * sizeof(void *),
+	[META_STORE_64] = sizeof(struct slabpool_store) + 64 * sizeof(void *),
+	[META_STORE_256] = sizeof(struct slabpool_store) + 256 * sizeof(void *),
 	[META_NAME_32] = 32,
 	[META_NAME_256] = 256,
 };
@@ -99,14 +102,37 @@ struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)
 	return error ? NULL : arena;
 }
 
+/* A thread's table must not be more than a small part of its arena. */
+static bool table_choose(struct slabpool *pool)
+{
+	struct arena *arena = instance_arena(pool, arena_shift[INSTANCE_ARENAS - 1]);
+	size_t most;
+
+	if (!arena)
+		return false;
+	most = ((size_t)arena->pages << SLABPOOL_PAGE_SHIFT) / TABLE_PART /
+	       sizeof(struct slabpool_slot);
+	if (most < TABLE_LEAST)
+		most = TABLE_LEAST;
+	if (pool->options.max_caches > most)
+		pool->options.max_caches = (uint32_t)most;
+	pool->meta[META_TABLE].zeroed = true;
+	return true;
+}
+
 static bool setup_meta(struct slabpool *pool)
 {
 	uint32_t k;
 
+	if (!table_choose(pool))
+		return false;
 	for (k = 0; k < META_COUNT; k++) {
+		uint32_t size = meta_size[k];
+
+		if (k == META_TABLE)
+			size *= pool->options.max_caches;
 		pool->meta[k].id = pool->next_id++;
-		if (cache_setup(pool, &pool->meta[k], "slabpool", meta_size[k], NULL, 0,
-				CACHE_META))
+		if (cache_setup(pool, &pool->meta[k], "slabpool", size, NULL, 0, CACHE_META))
 			return false;
 	}
 	return true;

@@ -14,7 +14,7 @@
 enum instance_meta {
 	META_CACHE,      /* struct kmem_cache */
 	META_RECORD,     /* struct thread_record */
-	META_CHUNK,      /* struct thread_chunk */
+	META_TABLE,      /* a thread's slots */
 	META_STORE_16,   /* magazine stores by capacity */
 	META_STORE_64,
 	META_STORE_256,

@@ -5,7 +5,7 @@
  * A thread owns two magazines of each cache that it uses. Both are plain stacks of pointers; no
  * lock and no atomic is needed to use them, since no other thread may touch them:
  *
- *      struct magazine                    struct magazine_store
+ *      struct slabpool_magazine                    struct slabpool_store
  *     +----------------+                 +------+-------+----------+
  *     | store ---------|---------------->| next | count | capacity |
  *     | count     3    |                 +------+-------+----------+------+------+-----+
@@ -46,57 +46,57 @@ _Static_assert(MAGAZINE_MAX <= UINT32_MAX / sizeof(void *) / 2, "a store's size 
 
 size_t magazine_store_bytes(uint32_t capacity)
 {
-	return sizeof(struct magazine_store) + capacity * sizeof(void *);
+	return sizeof(struct slabpool_store) + capacity * sizeof(void *);
 }
 
-void magazine_store_init(struct magazine_store *store, uint32_t capacity)
+void magazine_store_init(struct slabpool_store *store, uint32_t capacity)
 {
 	store->next = NULL;
 	store->count = 0;
 	store->capacity = capacity;
 }
 
-void magazine_load(struct magazine *m, struct magazine_store *store)
+void magazine_load(struct slabpool_magazine *m, struct slabpool_store *store)
 {
 	m->store = store;
-	magazine_set_count(m, store ? store->count : 0);
+	slabpool_magazine_set_count(m, store ? store->count : 0);
 	m->capacity = store ? store->capacity : 0;
 }
 
-struct magazine_store *magazine_unload(struct magazine *m)
+struct slabpool_store *magazine_unload(struct slabpool_magazine *m)
 {
-	struct magazine_store *store = m->store;
+	struct slabpool_store *store = m->store;
 
 	if (store)
 		store->count = m->count;
 	m->store = NULL;
-	magazine_set_count(m, 0);
+	slabpool_magazine_set_count(m, 0);
 	m->capacity = 0;
 	return store;
 }
 
-void magazine_swap(struct magazine *a, struct magazine *b)
+void magazine_swap(struct slabpool_magazine *a, struct slabpool_magazine *b)
 {
-	struct magazine_store *store = a->store;
+	struct slabpool_store *store = a->store;
 	uint32_t count = a->count, capacity = a->capacity;
 
 	a->store = b->store;
-	magazine_set_count(a, b->count);
+	slabpool_magazine_set_count(a, b->count);
 	a->capacity = b->capacity;
 	b->store = store;
-	magazine_set_count(b, count);
+	slabpool_magazine_set_count(b, count);
 	b->capacity = capacity;
 }
 
-void magazine_list_push(struct magazine_store **list, struct magazine_store *store)
+void magazine_list_push(struct slabpool_store **list, struct slabpool_store *store)
 {
 	store->next = *list;
 	*list = store;
 }
 
-struct magazine_store *magazine_list_pop(struct magazine_store **list)
+struct slabpool_store *magazine_list_pop(struct slabpool_store **list)
 {
-	struct magazine_store *store = *list;
+	struct slabpool_store *store = *list;
 
 	if (store) {
 		*list = store->next;
@@ -112,7 +112,7 @@ struct magazine_store *magazine_list_pop(struct magazine_store **list)
     assigns \nothing;
     ensures exact: \result <==> store_holds(store, count, (void *)object);
 */
-static bool store_has(const struct magazine_store *store, uint32_t count, const void *object)
+static bool store_has(const struct slabpool_store *store, uint32_t count, const void *object)
 {
 	/*@ loop invariant range: 0 <= k <= count;
 	    loop invariant none_yet: !store_holds(store, k, (void *)object);
@@ -126,7 +126,7 @@ static bool store_has(const struct magazine_store *store, uint32_t count, const 
 	return false;
 }
 
-bool magazine_is_valid(const struct magazine *m)
+bool magazine_is_valid(const struct slabpool_magazine *m)
 {
 	if (m->count > m->capacity || m->capacity > MAGAZINE_MAX)
 		return false;

@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread's LIFO of free objects of one cache. See magazine.c for the theory. */
+/* A thread's LIFO of free objects of one cache. See magazine.c for the theory; the structures are
+ * in slabpool/layout.h, the bodies of what callers compile in slabpool/magazine.h. */
 #ifndef SLABPOOL_CORE_MAGAZINE_H
 #define SLABPOOL_CORE_MAGAZINE_H
 
-#include <slabpool/compiler.h>
+#include <slabpool/layout.h>
 
 #define MAGAZINE_MAX 256u
-
-/* The memory of one magazine; moves whole between threads and the depot. */
-struct magazine_store {
-	struct magazine_store *next; /* in a depot list */
-	uint32_t count;              /* objects, while in the depot's list of full ones */
-	uint32_t capacity;           /* room in object[]: 0 .. MAGAZINE_MAX */
-	void *object[];
-};
-
-/* A magazine in use: count and capacity stand beside the pointer, so that the fast path loads
- * them without following it. */
-struct magazine {
-	struct magazine_store *store; /* NULL: capacity is 0 */
-	uint32_t count;               /* object[0 .. count-1] are free objects, last in first out */
-	uint32_t capacity;            /* 0 .. MAGAZINE_MAX */
-};
 
 #include "../../proofs/logic/Magazine.acsl"
 
@@ -30,7 +15,7 @@ struct magazine {
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures bytes: \result == sizeof(struct magazine_store) + capacity * sizeof(void *);
+    ensures bytes: \result == sizeof(struct slabpool_store) + capacity * sizeof(void *);
 */
 size_t magazine_store_bytes(uint32_t capacity);
 
@@ -45,7 +30,7 @@ size_t magazine_store_bytes(uint32_t capacity);
     ensures unlinked: store->next == \null;
     ensures valid: store_valid(store);
 */
-void magazine_store_init(struct magazine_store *store, uint32_t capacity);
+void magazine_store_init(struct slabpool_store *store, uint32_t capacity);
 
 /* Loads a store (its count objects) into m; NULL leaves m without room. */
 /*@ requires memory: \valid(m);
@@ -61,7 +46,7 @@ void magazine_store_init(struct magazine_store *store, uint32_t capacity);
     ensures memory: magazine_memory(m);
     ensures valid: magazine_valid(m);
 */
-void magazine_load(struct magazine *m, struct magazine_store *store);
+void magazine_load(struct slabpool_magazine *m, struct slabpool_store *store);
 
 /* Takes m's store out, with its count written; m has no room afterwards. */
 /*@ requires memory: magazine_memory(m);
@@ -77,7 +62,7 @@ void magazine_load(struct magazine *m, struct magazine_store *store);
     ensures memory: magazine_memory(m);
     ensures valid: magazine_valid(m);
 */
-struct magazine_store *magazine_unload(struct magazine *m);
+struct slabpool_store *magazine_unload(struct slabpool_magazine *m);
 
 /* Other threads may look at the count while its owner changes it (slabpool_cache_info()). */
 /*@ requires memory: \valid(m);
@@ -86,15 +71,12 @@ struct magazine_store *magazine_unload(struct magazine *m);
   @ assigns m->count;
   @ ensures count: m->count == count;
   @*/
-static inline void magazine_set_count(struct magazine *m, uint32_t count)
-{
-	slabpool_store_u32(&m->count, count);
-}
+static inline void slabpool_magazine_set_count(struct slabpool_magazine *m, uint32_t count);
 
-/* Takes the last object; m->count > 0. */
+/* Takes the last object; left is the count without it. */
 /*@ requires memory: magazine_memory(m);
     requires valid: magazine_valid(m);
-    requires some: m->count > 0;
+    requires some: m->count > 0 && left == m->count - 1;
     terminates always: \true;
     exits never: \false;
     assigns m->count;
@@ -105,16 +87,12 @@ static inline void magazine_set_count(struct magazine *m, uint32_t count)
     ensures memory: magazine_memory(m);
     ensures valid: magazine_valid(m);
 */
-static inline void *magazine_pop(struct magazine *m)
-{
-	magazine_set_count(m, m->count - 1);
-	return m->store->object[m->count];
-}
+static inline void *slabpool_magazine_pop(struct slabpool_magazine *m, uint32_t left);
 
-/* Adds an object that is not in it; m->count < m->capacity. */
+/* Adds an object that is not in it; count is the magazine's. */
 /*@ requires memory: magazine_memory(m);
     requires valid: magazine_valid(m);
-    requires room: m->count < m->capacity;
+    requires room: count == m->count < m->capacity;
     requires object: object != \null;
     requires not_in_it: !magazine_holds(m, object);
     terminates always: \true;
@@ -126,11 +104,8 @@ static inline void *magazine_pop(struct magazine *m)
     ensures memory: magazine_memory(m);
     ensures valid: magazine_valid(m);
 */
-static inline void magazine_push(struct magazine *m, void *object)
-{
-	m->store->object[m->count] = object;
-	magazine_set_count(m, m->count + 1);
-}
+static inline void slabpool_magazine_push(struct slabpool_magazine *m, size_t count,
+					  void *object);
 
 /* Exchanges loaded and spare. */
 /*@ requires memory: \valid(a) && \valid(b);
@@ -142,7 +117,7 @@ static inline void magazine_push(struct magazine *m, void *object)
     ensures counts: a->count == \old(b->count) && b->count == \old(a->count);
     ensures capacities: a->capacity == \old(b->capacity) && b->capacity == \old(a->capacity);
 */
-void magazine_swap(struct magazine *a, struct magazine *b);
+void magazine_swap(struct slabpool_magazine *a, struct slabpool_magazine *b);
 
 /* Puts a store on a list. */
 /*@ requires list: \valid(list);
@@ -154,7 +129,7 @@ void magazine_swap(struct magazine *a, struct magazine *b);
     ensures first: *list == store;
     ensures rest: store->next == \old(*list);
 */
-void magazine_list_push(struct magazine_store **list, struct magazine_store *store);
+void magazine_list_push(struct slabpool_store **list, struct slabpool_store *store);
 
 /* Takes the first store of a list; NULL: empty. */
 /*@ requires list: \valid(list);
@@ -167,7 +142,7 @@ void magazine_list_push(struct magazine_store **list, struct magazine_store *sto
     ensures rest: \result != \null ==> *list == \old((*list)->next);
     ensures unlinked: \result != \null ==> \result->next == \null;
 */
-struct magazine_store *magazine_list_pop(struct magazine_store **list);
+struct slabpool_store *magazine_list_pop(struct slabpool_store **list);
 
 /* count <= capacity <= MAGAZINE_MAX, no object twice, none NULL. */
 /*@ requires memory: magazine_memory(m);
@@ -176,6 +151,8 @@ struct magazine_store *magazine_list_pop(struct magazine_store **list);
     assigns \nothing;
     ensures exact: \result <==> magazine_valid(m);
 */
-bool magazine_is_valid(const struct magazine *m);
+bool magazine_is_valid(const struct slabpool_magazine *m);
+
+#include <slabpool/magazine.h>
 
 #endif

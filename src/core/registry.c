@@ -42,8 +42,6 @@
 /* Caches are alike only if these agree. */
 #define FLAGS_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_ACCOUNT)
 
-static const size_t no_granules;
-
 static size_t text_length(const char *text)
 {
 	size_t n = 0;
@@ -138,13 +136,17 @@ static void behaviour_choose(struct kmem_cache *cache)
 	const struct slabpool_options *options = &cache->pool->options;
 	bool keeps_contents = cache->ctor || (cache->flags & SLAB_TYPESAFE_BY_RCU);
 
-	cache->confirm = cache->tag == STATE_TAG_SHARED ||
+	cache->confirm = cache->hot.tag == STATE_TAG_SHARED ||
 			 (cache->flags & SLAB_CONSISTENCY_CHECKS) != 0;
 	cache->zero_on_free = options->init_on_free && !keeps_contents;
 	cache->gfp_or = options->init_on_alloc && !keeps_contents ? __GFP_ZERO : 0;
-	cache->fast_tag = cache->tag;
+	cache->hot.fast_tag = cache->hot.tag;
+	/* The slow path finds the slots of other instances, and does what the fast one would. */
+	cache->hot.slot_offset = 0;
+	if (cache->pool->is_default && cache->pool->platform.thread_set && !cache->gfp_or)
+		cache->hot.slot_offset = cache->id * sizeof(struct slabpool_slot);
 	if (cache->confirm || cache->zero_on_free || options->exact_double_free)
-		cache->fast_tag = CACHE_TAG_SLOW;
+		cache->hot.fast_tag = SLABPOOL_TAG_SLOW;
 }
 
 int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *name, uint32_t size,
@@ -164,12 +166,13 @@ int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *nam
 		return -22; /* -EINVAL */
 	if (sync_init(pool, &cache->lock, NULL))
 		return -12; /* -ENOMEM */
-	cache->address = cache->arena->address;
-	cache->granules = &cache->arena->open_granules;
-	cache->state = cache->arena->state;
-	cache->granule_shift = cache->arena->granule_shift;
-	cache->thread_local_slots = pool->is_default;
-	cache->tag = life == CACHE_META ? STATE_NONE : tag_get(cache->arena);
+	cache->hot.address = cache->arena->address;
+	cache->hot.granules = slabpool_load_size(&cache->arena->open_granules);
+	cache->hot.state = cache->arena->state;
+	cache->hot.granule_shift = cache->arena->granule_shift;
+	cache->hot.state_of_0 = (uintptr_t)cache->hot.state -
+				(cache->hot.address >> cache->hot.granule_shift);
+	cache->hot.tag = life == CACHE_META ? STATE_NONE : tag_get(cache->arena);
 	cache->life = (uint8_t)life;
 	shelf_init(cache);
 	limits_choose(cache, args->sheaf_capacity);
@@ -180,7 +183,7 @@ int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *nam
 void cache_teardown(struct kmem_cache *cache)
 {
 	if (cache->life != CACHE_META)
-		tag_put(cache->arena, cache->tag);
+		tag_put(cache->arena, cache->hot.tag);
 	sync_exit(cache->pool, &cache->lock, NULL);
 }
 
@@ -213,7 +216,7 @@ static struct kmem_cache *descriptor_get(struct slabpool *pool)
 	struct kmem_cache *cache = pool->retired;
 	uint32_t id, generation;
 
-	if (pool->retired_count <= RETIRED_KEEP && pool->next_id < SLABPOOL_MAX_CACHES) {
+	if (pool->retired_count <= RETIRED_KEEP && pool->next_id < pool->options.max_caches) {
 		cache = meta_alloc(pool, META_CACHE);
 		if (cache) {
 			memset(cache, 0, sizeof(*cache));
@@ -238,8 +241,9 @@ static struct kmem_cache *descriptor_get(struct slabpool *pool)
 static void descriptor_retire(struct slabpool *pool, struct kmem_cache *cache)
 {
 	cache->life = CACHE_DEAD;
-	cache->granules = &no_granules;
-	cache->fast_tag = CACHE_TAG_SLOW;
+	cache->hot.granules = 0;
+	cache->hot.slot_offset = 0;
+	cache->hot.fast_tag = SLABPOOL_TAG_SLOW;
 	cache->pool = pool;
 	cache->name = "(destroyed)";
 	cache->own_name = NULL;

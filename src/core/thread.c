@@ -2,13 +2,16 @@
 /*
  * Thread: what a thread holds, so that most calls need no lock.
  *
- *   slabpool_thread_current --> record --> chunk[id / 64] --> slot[id % 64]
- *   (or platform.thread_get)                                  loaded, spare, epoch
+ *   slabpool_thread_slots ----------------> slot[id of the cache]
+ *   slabpool_thread_current --> record -->    loaded, spare, epoch
+ *   (or platform.thread_get)
  *
- * A thread gets its record on the first slow path, a chunk with the first cache of its 64, two
- * magazines with the first object of a cache. What does not exist is stood in for by thread_none
- * and thread_chunk_none, whose slots have neither objects nor room: the fast path looks at counts
- * only and falls into the slow path by itself.
+ * A thread gets its record, with a slot for every cache that there may be, on the first slow path,
+ * and two magazines with the first object of a cache. A table is address space at first: the
+ * system gives it memory where slots are used. What does not exist is stood in for by thread_none,
+ * whose slots have neither objects nor room: the fast path looks at counts only and falls into the
+ * slow path by itself. The slot with id 0 belongs to a cache of the allocator's own and stays
+ * empty: caches that the fast path must not serve point to it.
  *
  * States of a thread:
  *   none -> has a record -> gone
@@ -21,28 +24,25 @@
  * Guarantee: a slot is touched by its own thread only, but when its cache is destroyed (no other
  * use of the cache may run then) or its thread does not exist any more (after fork).
  *
- * Locking: the instance's lock protects the list of records and chunk pointers of others.
+ * A table reads zero when it is made and when it is given back.
+ *
+ * Locking: the instance's lock protects the list of records.
  */
 #include "core/thread.h"
 #include "core/instance.h"
 #include "core/sync.h"
 
-#define NONE_4 &thread_chunk_none, &thread_chunk_none, &thread_chunk_none, &thread_chunk_none
-#define NONE_16 NONE_4, NONE_4, NONE_4, NONE_4
-#define NONE_64 NONE_16, NONE_16, NONE_16, NONE_16
-#if SLABPOOL_MAX_CACHES == 8192u
-#define NONE_ALL NONE_64, NONE_64
-#elif SLABPOOL_MAX_CACHES == 256u
-#define NONE_ALL NONE_4
+/* Where there are no threads no cache has a place in it but the first. */
+#if defined(SLABPOOL_BARE)
+static struct slabpool_slot slots_none[1];
 #else
-#error "SLABPOOL_MAX_CACHES must be 8192 or 256: the table of stand-ins has to match"
+static struct slabpool_slot slots_none[SLABPOOL_MAX_CACHES];
 #endif
-
-struct thread_chunk thread_chunk_none;
-struct thread_record thread_none = { .chunk = { NONE_ALL } };
-struct thread_record thread_gone = { .chunk = { NONE_ALL } };
+struct thread_record thread_none = { .slot = slots_none };
+struct thread_record thread_gone = { .slot = slots_none };
 
 SLABPOOL_THREAD_LOCAL struct thread_record *slabpool_thread_current = &thread_none;
+SLABPOOL_THREAD_LOCAL struct slabpool_slot *slabpool_thread_slots = slots_none;
 
 struct thread_record *thread_find(struct slabpool *pool)
 {
@@ -57,16 +57,29 @@ static struct thread_record *current_record(struct slabpool *pool)
 	return pool->is_default ? slabpool_thread_current : thread_find(pool);
 }
 
+struct slabpool_slot *thread_slot(const struct kmem_cache *cache)
+{
+	const struct thread_record *record = current_record(cache->pool);
+
+	return record->slot == slots_none ? &slots_none[0] : thread_slot_in(record, cache);
+}
+
+static void use_record(struct thread_record *record)
+{
+	slabpool_thread_current = record;
+	slabpool_thread_slots = record->slot;
+}
+
 /* The record is in force before the platform hears of it: that may allocate, in this thread. */
 static int set_current(struct slabpool *pool, struct thread_record *record)
 {
 	int error;
 
 	if (pool->is_default)
-		slabpool_thread_current = record;
+		use_record(record);
 	error = pool->platform.thread_set(pool->platform.context, record);
 	if (error && pool->is_default)
-		slabpool_thread_current = &thread_none;
+		use_record(&thread_none);
 	return error;
 }
 
@@ -92,70 +105,56 @@ static void record_unlink(struct slabpool *pool, struct thread_record *record)
 		record->next->prev = record->prev;
 }
 
+static void record_give(struct slabpool *pool, struct thread_record *record)
+{
+	if (record->slot)
+		meta_free(pool, META_TABLE, record->slot);
+	meta_free(pool, META_RECORD, record);
+}
+
 static struct thread_record *record_new(struct slabpool *pool)
 {
 	struct thread_record *record = meta_alloc(pool, META_RECORD);
-	uint32_t k;
 
 	if (!record)
 		return NULL;
-	for (k = 0; k < THREAD_CHUNKS; k++)
-		record->chunk[k] = &thread_chunk_none;
 	record->pool = pool;
+	record->slot = meta_alloc(pool, META_TABLE);
+	if (!record->slot) {
+		record_give(pool, record);
+		return NULL;
+	}
 	record_link(pool, record);
 	if (set_current(pool, record) == 0)
 		return record;
 	sync_lock(pool, &pool->lock);
 	record_unlink(pool, record);
 	sync_unlock(pool, &pool->lock);
-	meta_free(pool, META_RECORD, record);
+	record_give(pool, record);
 	return NULL;
 }
 
-static struct thread_chunk *chunk_new(struct slabpool *pool)
-{
-	static const struct thread_slot unused;
-	struct thread_chunk *chunk = meta_alloc(pool, META_CHUNK);
-	uint32_t k;
-
-	for (k = 0; chunk && k < THREAD_CHUNK_SLOTS; k++)
-		chunk->slot[k] = unused;
-	return chunk;
-}
-
 /* The calling thread's own slot of this cache, made if need be; NULL if it can have none. */
-static struct thread_slot *own_slot(struct kmem_cache *cache)
+static struct slabpool_slot *own_slot(struct kmem_cache *cache)
 {
 	struct slabpool *pool = cache->pool;
 	struct thread_record *record = current_record(pool);
-	uint32_t which = cache->id / THREAD_CHUNK_SLOTS;
 
 	if (record == &thread_gone)
 		return NULL;
 	if (record == &thread_none)
 		record = record_new(pool);
-	if (!record)
-		return NULL;
-	if (record->chunk[which] == &thread_chunk_none) {
-		struct thread_chunk *chunk = chunk_new(pool);
-
-		if (!chunk)
-			return NULL;
-		sync_lock(pool, &pool->lock);
-		record->chunk[which] = chunk;
-		sync_unlock(pool, &pool->lock);
-	}
-	return &record->chunk[which]->slot[cache->id % THREAD_CHUNK_SLOTS];
+	return record ? thread_slot_in(record, cache) : NULL;
 }
 
-static void magazine_empty(struct kmem_cache *cache, struct magazine *m)
+static void magazine_empty(struct kmem_cache *cache, struct slabpool_magazine *m)
 {
 	bool empty = false;
 
 	if (m->count) {
 		sync_lock(cache->pool, &cache->lock);
 		empty = depot_give(cache, m->store->object, m->count);
-		magazine_set_count(m, 0);
+		slabpool_magazine_set_count(m, 0);
 		cache->flushes++;
 		sync_unlock(cache->pool, &cache->lock);
 	}
@@ -164,7 +163,7 @@ static void magazine_empty(struct kmem_cache *cache, struct magazine *m)
 		depot_trim_default(cache);
 }
 
-void thread_slot_flush(struct thread_slot *slot)
+void thread_slot_flush(struct slabpool_slot *slot)
 {
 	struct kmem_cache *cache = slot->cache;
 
@@ -172,13 +171,14 @@ void thread_slot_flush(struct thread_slot *slot)
 		return;
 	magazine_empty(cache, &slot->loaded);
 	magazine_empty(cache, &slot->spare);
+	slot->epoch = 0;
 	slot->cache = NULL;
 }
 
-struct thread_slot *thread_slot_get(struct kmem_cache *cache)
+struct slabpool_slot *thread_slot_get(struct kmem_cache *cache)
 {
-	struct thread_slot *slot;
-	struct magazine_store *first, *second;
+	struct slabpool_slot *slot;
+	struct slabpool_store *first, *second;
 	uint32_t epoch = slabpool_load_u32(&cache->epoch);
 
 	if (!cache->pool->options.magazines || cache->pool->event ||
@@ -206,18 +206,10 @@ struct thread_slot *thread_slot_get(struct kmem_cache *cache)
 
 void thread_flush_own(struct kmem_cache *cache)
 {
-	struct thread_slot *slot = thread_slot(cache);
+	struct slabpool_slot *slot = thread_slot(cache);
 
 	if (slot->cache == cache)
 		thread_slot_flush(slot);
-}
-
-/* The slot of this cache in any thread's record. */
-static struct thread_slot *slot_of(const struct thread_record *record,
-				   const struct kmem_cache *cache)
-{
-	return &record->chunk[cache->id / THREAD_CHUNK_SLOTS]
-			->slot[cache->id % THREAD_CHUNK_SLOTS];
 }
 
 void thread_flush_all(struct kmem_cache *cache)
@@ -226,7 +218,7 @@ void thread_flush_all(struct kmem_cache *cache)
 
 	sync_lock(cache->pool, &cache->pool->lock);
 	for (record = cache->pool->threads; record; record = record->next)
-		thread_slot_flush(slot_of(record, cache));
+		thread_slot_flush(thread_slot_in(record, cache));
 	sync_unlock(cache->pool, &cache->pool->lock);
 }
 
@@ -236,7 +228,7 @@ size_t thread_held(const struct kmem_cache *cache)
 	size_t held = 0;
 
 	for (record = cache->pool->threads; record; record = record->next) {
-		const struct thread_slot *slot = slot_of(record, cache);
+		const struct slabpool_slot *slot = thread_slot_in(record, cache);
 
 		held += slabpool_load_u32(&slot->loaded.count);
 		held += slabpool_load_u32(&slot->spare.count);
@@ -247,31 +239,20 @@ size_t thread_held(const struct kmem_cache *cache)
 /* The instance's lock is held: a cache destroyed meanwhile finds the record full or empty. */
 static void record_flush(struct thread_record *record)
 {
-	uint32_t c, k;
+	uint32_t k;
 
-	for (c = 0; c < THREAD_CHUNKS; c++) {
-		struct thread_chunk *chunk = record->chunk[c];
-
-		if (chunk == &thread_chunk_none)
-			continue;
-		for (k = 0; k < THREAD_CHUNK_SLOTS; k++)
-			thread_slot_flush(&chunk->slot[k]);
-	}
+	for (k = META_COUNT; k < record->pool->next_id; k++)
+		thread_slot_flush(&record->slot[k]);
 }
 
 /* Empties a record, takes it out of the list and frees it. */
 static void record_free(struct slabpool *pool, struct thread_record *record)
 {
-	uint32_t c;
-
 	sync_lock(pool, &pool->lock);
 	record_flush(record);
 	record_unlink(pool, record);
 	sync_unlock(pool, &pool->lock);
-	for (c = 0; c < THREAD_CHUNKS; c++)
-		if (record->chunk[c] != &thread_chunk_none)
-			meta_free(pool, META_CHUNK, record->chunk[c]);
-	meta_free(pool, META_RECORD, record);
+	record_give(pool, record);
 }
 
 void slabpool_thread_exit(struct slabpool *pool, void *ended)
@@ -282,7 +263,7 @@ void slabpool_thread_exit(struct slabpool *pool, void *ended)
 		return;
 	pool = record->pool;
 	if (pool->is_default)
-		slabpool_thread_current = &thread_gone;
+		use_record(&thread_gone);
 	else
 		pool->platform.thread_set(pool->platform.context, &thread_gone);
 	record_free(pool, record);
@@ -300,30 +281,29 @@ void slabpool_thread_flush(struct slabpool *pool)
 }
 
 /* Frees the stores of a slot whose thread vanished in the middle of anything. */
-static void slot_abandon(struct thread_slot *slot)
+static void slot_abandon(struct slabpool_slot *slot)
 {
-	struct magazine_store *loaded = slot->loaded.store, *spare = slot->spare.store;
+	static const struct slabpool_slot unused;
+	struct slabpool_store *loaded = slot->loaded.store, *spare = slot->spare.store;
 
-	if (!slot->cache)
+	if (!slot->cache && !loaded && !spare)
 		return;
-	depot_store_free(slot->cache, loaded);
-	if (spare != loaded)
-		depot_store_free(slot->cache, spare);
+	if (slot->cache) {
+		depot_store_free(slot->cache, loaded);
+		if (spare != loaded)
+			depot_store_free(slot->cache, spare);
+	}
+	*slot = unused;
 }
 
 static void record_abandon(struct slabpool *pool, struct thread_record *record)
 {
-	uint32_t c, k;
+	uint32_t k;
 
 	record_unlink(pool, record);
-	for (c = 0; c < THREAD_CHUNKS; c++) {
-		if (record->chunk[c] == &thread_chunk_none)
-			continue;
-		for (k = 0; k < THREAD_CHUNK_SLOTS; k++)
-			slot_abandon(&record->chunk[c]->slot[k]);
-		meta_free(pool, META_CHUNK, record->chunk[c]);
-	}
-	meta_free(pool, META_RECORD, record);
+	for (k = META_COUNT; k < pool->next_id; k++)
+		slot_abandon(&record->slot[k]);
+	record_give(pool, record);
 }
 
 bool thread_abandon_others(struct slabpool *pool)

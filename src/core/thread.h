@@ -5,37 +5,17 @@
 
 #include "core/cache.h"
 
-#ifndef SLABPOOL_MAX_CACHES
-#define SLABPOOL_MAX_CACHES 8192u
-#endif
-#define THREAD_CHUNK_SLOTS 64u
-#define THREAD_CHUNKS (SLABPOOL_MAX_CACHES / THREAD_CHUNK_SLOTS)
-
-/* A thread's magazines of one cache. Touched by its thread alone, but when the cache is
- * destroyed or the thread is gone. */
-struct thread_slot {
-	struct magazine loaded;   /* served from first */
-	struct magazine spare;    /* full or empty: the buffer against ping-pong with the depot */
-	struct kmem_cache *cache; /* NULL: unused */
-	uint32_t epoch;           /* the cache's epoch when last looked at */
-};
-
-struct thread_chunk {
-	struct thread_slot slot[THREAD_CHUNK_SLOTS];
-};
-
 struct thread_record {
-	struct thread_chunk *chunk[THREAD_CHUNKS];
+	struct slabpool_slot *slot;         /* a table of options.max_caches, by id of the cache */
 	struct slabpool *pool;
 	struct thread_record *next, *prev;  /* in the instance's list, under its lock */
 };
 
-/* Without room and without objects: stands in for what does not exist, so that the fast path
- * needs no test. Never written. */
+/* Without room and without objects: stand in for what does not exist, so that the fast path needs
+ * no test. Never written. */
 extern struct thread_record thread_none, thread_gone;
-extern struct thread_chunk thread_chunk_none;
 
-/* The default instance's record of the calling thread. */
+/* The default instance's record of the calling thread; slabpool_thread_slots is its table. */
 extern SLABPOOL_THREAD_LOCAL struct thread_record *slabpool_thread_current;
 
 /* The calling thread's record on any other instance, or thread_none. */
@@ -47,21 +27,25 @@ extern SLABPOOL_THREAD_LOCAL struct thread_record *slabpool_thread_current;
 */
 struct thread_record *thread_find(struct slabpool *pool);
 
-/* The calling thread's slot for this cache; perhaps one of thread_chunk_none's. */
+/* The calling thread's slot for this cache; perhaps one of a stand-in's. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
     ensures some: \result != \null;
 */
-static inline struct thread_slot *thread_slot(const struct kmem_cache *cache)
+struct slabpool_slot *thread_slot(const struct kmem_cache *cache);
+/* The slot of this cache in a thread's record. */
+/*@ requires record: \valid_read(record) && cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures place: \result == record->slot + cache->id;
+*/
+static inline struct slabpool_slot *thread_slot_in(const struct thread_record *record,
+						   const struct kmem_cache *cache)
 {
-	struct thread_record *record = SLABPOOL_LIKELY(cache->thread_local_slots)
-					       ? slabpool_thread_current
-					       : thread_find(cache->pool);
-
-	return &record->chunk[cache->id / THREAD_CHUNK_SLOTS]
-			->slot[cache->id % THREAD_CHUNK_SLOTS];
+	return &record->slot[cache->id];
 }
 
 /* A slot with two magazines, made if need be and brought up to the cache's epoch and limit;
@@ -72,7 +56,7 @@ static inline struct thread_slot *thread_slot(const struct kmem_cache *cache)
     assigns *cache, *cache->arena, *cache->pool;
     ensures of_cache: \result != \null ==> \result->cache == cache;
 */
-struct thread_slot *thread_slot_get(struct kmem_cache *cache);
+struct slabpool_slot *thread_slot_get(struct kmem_cache *cache);
 /* Gives what a slot holds back to the slabs. */
 /*@ requires slot: \valid(slot);
     terminates always: \true;
@@ -80,7 +64,7 @@ struct thread_slot *thread_slot_get(struct kmem_cache *cache);
     assigns *slot, *slot->cache;
     ensures unused: slot->cache == \null;
 */
-void thread_slot_flush(struct thread_slot *slot);
+void thread_slot_flush(struct slabpool_slot *slot);
 /* The calling thread's slot of this cache, emptied; all slots of all threads, emptied. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;

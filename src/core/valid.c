@@ -52,7 +52,7 @@ static bool start_is_valid(const struct kmem_cache *cache, const struct slab *sl
 	if (state == STATE_NONE)
 		return true;
 	tally->live++;
-	return !is_free && state == cache->tag;
+	return !is_free && state == cache->hot.tag;
 }
 
 /* State bytes of a slab's run: the tag at starts of objects that are not free, 0 elsewhere. */
@@ -172,7 +172,7 @@ static bool held_are_valid(const struct kmem_cache *cache, void *const *objects,
 
 static bool spares_are_valid(const struct kmem_cache *cache)
 {
-	const struct magazine_store *store;
+	const struct slabpool_store *store;
 	size_t count = 0;
 
 	for (store = cache->spare; store; store = store->next) {
@@ -185,7 +185,7 @@ static bool spares_are_valid(const struct kmem_cache *cache)
 
 static bool depot_is_valid(const struct kmem_cache *cache, struct tally *tally)
 {
-	const struct magazine_store *store;
+	const struct slabpool_store *store;
 	size_t count = 0, objects = 0;
 
 	for (store = cache->full; store; store = store->next) {
@@ -199,8 +199,8 @@ static bool depot_is_valid(const struct kmem_cache *cache, struct tally *tally)
 	       spares_are_valid(cache);
 }
 
-static bool magazine_of_cache_is_valid(const struct kmem_cache *cache, const struct magazine *m,
-				       struct tally *tally)
+static bool magazine_of_cache_is_valid(const struct kmem_cache *cache,
+				       const struct slabpool_magazine *m, struct tally *tally)
 {
 	return m->store && m->capacity == m->store->capacity && magazine_is_valid(m) &&
 	       held_are_valid(cache, m->store->object, m->count, tally);
@@ -211,9 +211,7 @@ static bool threads_are_valid(const struct kmem_cache *cache, struct tally *tall
 	const struct thread_record *record;
 
 	for (record = cache->pool->threads; record; record = record->next) {
-		const struct thread_slot *slot =
-			&record->chunk[cache->id / THREAD_CHUNK_SLOTS]
-				 ->slot[cache->id % THREAD_CHUNK_SLOTS];
+		const struct slabpool_slot *slot = &record->slot[cache->id];
 
 		if (!slot->cache && !slot->loaded.count && !slot->spare.count)
 			continue;

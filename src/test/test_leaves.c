@@ -4,7 +4,7 @@
  * that it shows to the prover. Each clause of those contracts is checked here.
  */
 #include "support/tap.h"
-#include <slabpool/compiler.h>
+#include <slabpool/layout.h>
 
 static uint64_t random_state = 88172645463325252u;
 
@@ -113,6 +113,37 @@ static void test_exchange(void)
 	ok(held, "exchange_u8: gives the old value, leaves the new one, touches no neighbour");
 }
 
+static void test_slot_at(void)
+{
+	static struct slabpool_slot slots[5];
+	bool held = true;
+
+	for (size_t k = 0; k < 5; k++)
+		held = held && slabpool_slot_at(slots, k * sizeof(slots[0])) == &slots[k];
+	ok(held, "slot_at: the slot that begins there");
+	is_uint(sizeof(slots[0]), 64, "a slot is a cache line");
+}
+
+/* The byte that a table has for an address, however far the table is from where it would have to
+ * begin. */
+static void test_state_at(void)
+{
+	static uint8_t state[4096];
+	bool held = true;
+
+	for (uint32_t shift = 3; shift <= 12; shift++) {
+		uintptr_t base = (uintptr_t)0x40000000 + ((uintptr_t)shift << 16);
+		uintptr_t state_of_0 = (uintptr_t)state - (base >> shift);
+
+		for (size_t k = 0; k < sizeof(state); k += 5) {
+			void *object = (void *)(base + (k << shift));
+
+			held = held && slabpool_state_at(state_of_0, object, shift) == &state[k];
+		}
+	}
+	ok(held, "state_at: the byte of the object's granule");
+}
+
 int main(void)
 {
 	test_ctz64();
@@ -124,5 +155,7 @@ int main(void)
 	TEST_STORE(size_t, slabpool_store_size, slabpool_load_size, 1000);
 	TEST_STORE(size_t, slabpool_release_size, slabpool_acquire_size, 1000);
 	test_exchange();
+	test_slot_at();
+	test_state_at();
 	return tap_done();
 }

@@ -110,6 +110,9 @@ static void test_others(void)
 	LINE("slabpool: kmem_dump_obj: 0x18: no memory of slabpool",
 	     .kind = SLABPOOL_REPORT_OBJECT, .call = "kmem_dump_obj", .pointer = P(0x18),
 	     .text = "no memory of slabpool");
+	LINE("slabpool: slabpool_check_layout: this program was compiled with SLABPOOL_INLINE for "
+	     "layout 7, the library has another: compile it again",
+	     .kind = SLABPOOL_REPORT_LAYOUT, .call = "slabpool_check_layout", .size = 7);
 	LINE("slabpool: unknown report 99", .kind = (enum slabpool_report_kind)99);
 }
 

@@ -361,8 +361,8 @@ static void test_magazine(void)
 {
 	static char cell[MAGAZINE_MAX + 1];
 	static void *memory[MAGAZINE_MAX + 8];
-	struct magazine m = { NULL, 0, 0 }, other = { NULL, 0, 0 };
-	struct magazine_store *store = (struct magazine_store *)(void *)memory, *list = NULL;
+	struct slabpool_magazine m = { NULL, 0, 0 }, other = { NULL, 0, 0 };
+	struct slabpool_store *store = (struct slabpool_store *)(void *)memory, *list = NULL;
 	void *naive[MAGAZINE_MAX];
 	uint32_t count = 0, step, wrong = 0;
 
@@ -371,9 +371,9 @@ static void test_magazine(void)
 	for (step = 0; step < 20000; step++) {
 		if (pick(2) && count < MAGAZINE_MAX) {
 			naive[count] = &cell[count + 1];
-			magazine_push(&m, naive[count++]);
+			slabpool_magazine_push(&m, m.count, naive[count++]);
 		} else if (count > 0) {
-			wrong += magazine_pop(&m) != naive[--count];
+			wrong += slabpool_magazine_pop(&m, m.count - 1) != naive[--count];
 		}
 		if (pick(50) == 0) {
 			magazine_swap(&m, &other);

@@ -98,6 +98,10 @@ static void build(void)
 	run = (unsigned char *)slabpool_kmalloc(pool, 20000, GFP_KERNEL);
 	slabpool_kfree(pool, slabpool_kmalloc(pool, 100000, GFP_KERNEL));
 	slabpool_kfree(pool, slabpool_kmalloc(pool, 10000, GFP_KERNEL));
+	/* Three pages each: the fourth stays a free run of its own. */
+	for (k = 0; k < 2; k++)
+		if (!slabpool_kmalloc(pool, 12000, GFP_KERNEL))
+			bail_out("no run");
 }
 
 /* The first slab of a list that has two at least. */
@@ -192,7 +196,7 @@ static void test_counts(void)
 	DAMAGE(cache->full_count, cache->full_count + 1, "full magazines");
 	DAMAGE(cache->spare_count, cache->spare_count + 1, "spare stores");
 	DAMAGE(pool->meta[META_STORE_16].free_objects, 0, "free objects of the allocator's own");
-	DAMAGE(pool->meta[META_RECORD].slabs, 0, "slabs of the allocator's own");
+	DAMAGE(pool->meta[META_STORE_16].slabs, 0, "slabs of the allocator's own");
 }
 
 /* The first live object, one that is free in its slab, and one that a magazine holds. */
@@ -208,12 +212,14 @@ static void test_states(void)
 	uint8_t *state = arena->state;
 
 	DAMAGE(state[(live - arena->base) >> shift], 0, "a live object's state is cleared");
-	DAMAGE(state[(live - arena->base) >> shift], cache->tag + 1,
+	DAMAGE(state[(live - arena->base) >> shift], cache->hot.tag + 1,
 	       "a live object of another cache");
-	DAMAGE(state[((live - arena->base) >> shift) + 1], cache->tag, "a state inside an object");
-	DAMAGE(state[(free_one - arena->base) >> shift], cache->tag,
+	DAMAGE(state[((live - arena->base) >> shift) + 1], cache->hot.tag,
+	       "a state inside an object");
+	DAMAGE(state[(free_one - arena->base) >> shift], cache->hot.tag,
 	       "a free object's state is set");
-	DAMAGE(state[(held - arena->base) >> shift], cache->tag, "a held object's state is set");
+	DAMAGE(state[(held - arena->base) >> shift], cache->hot.tag,
+	       "a held object's state is set");
 	DAMAGE(pool->arena[3].state[(run - pool->arena[3].base) >> pool->arena[3].granule_shift], 0,
 	       "a live run's state is cleared");
 }
@@ -236,9 +242,9 @@ static void test_page_map(void)
 	DAMAGE(runs->page_map[runs->opened - 1], PAGE_RUN + 1, "a free page that says run");
 }
 
-static void test_magazine(struct magazine *m, const char *name)
+static void test_magazine(struct slabpool_magazine *m, const char *name)
 {
-	struct magazine_store *store = m->store;
+	struct slabpool_store *store = m->store;
 	void *live = object[7 * per_slab];
 
 	diag("the thread's %s magazine: %u of %u", name, m->count, m->capacity);
@@ -258,7 +264,7 @@ static void test_magazine(struct magazine *m, const char *name)
 
 static void test_slot(void)
 {
-	struct thread_slot *slot = thread_slot(cache);
+	struct slabpool_slot *slot = thread_slot(cache);
 
 	test_magazine(&slot->loaded, "loaded");
 	test_magazine(&slot->spare, "spare");
@@ -268,7 +274,7 @@ static void test_slot(void)
 
 static void test_depot(void)
 {
-	struct magazine_store *store = cache->full, *second = store ? store->next : NULL;
+	struct slabpool_store *store = cache->full, *second = store ? store->next : NULL;
 
 	if (!second || store->count < 2 || !cache->spare)
 		bail_out("too little in the depot");
@@ -327,7 +333,7 @@ static void test_instance(void)
 	DAMAGE(pool->first->next->prev, NULL, "a cache's back link");
 	DAMAGE(cache->life, CACHE_DEAD, "a dead cache among the live");
 	DAMAGE(cache->id, cache->id + 1, "a cache's id");
-	DAMAGE(cache->tag, cache->tag + 1, "a cache's tag");
+	DAMAGE(cache->hot.tag, cache->hot.tag + 1, "a cache's tag");
 	DAMAGE(cache->geometry.stride, cache->geometry.stride + 8, "a cache's stride");
 	DAMAGE(cache->geometry.order, 1, "a cache's order");
 }

@@ -19,6 +19,8 @@
 #define SLABPOOL_END_DECLS
 #endif
 
+struct slabpool_slot;
+
 #if defined(__FRAMAC__)
 #define SLABPOOL_API
 #define SLABPOOL_LIKELY(x) (x)
@@ -29,12 +31,13 @@
 #define SLABPOOL_PRINTF(fmt, args)
 #define SLABPOOL_THREAD_LOCAL
 #define SLABPOOL_ALIGNED(n)
+#define SLABPOOL_NO_CACHE(cache) false
 #define SLABPOOL_ALIGNOF(type) (sizeof(type) < 8 ? sizeof(type) : 8)
 
 /*
- * Trusted leaves: two functions whose contracts are taken on trust, as the prover knows neither
- * the builtin nor the numbers behind pointers. Both are total and their results exist for every
- * input, so that the contracts cannot contradict each other.
+ * Trusted leaves: functions whose contracts are taken on trust, as the prover knows neither the
+ * builtin, nor the numbers behind pointers, nor a table that is indexed by bytes. They are total
+ * and their results exist for every input, so that the contracts cannot contradict each other.
  */
 /*@ predicate word_bit(integer word, integer k) = (word & (1 << k)) != 0;
     predicate lowest_word_bit(integer word, integer k) =
@@ -56,6 +59,20 @@ unsigned int slabpool_ctz64(uint64_t word);
     ensures outside: \result >= length ==> \result == SIZE_MAX && !points_into(base, length, p);
 */
 size_t slabpool_pointer_offset(const unsigned char *base, size_t length, const unsigned char *p);
+/*@ requires table: slots != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures some: \result != \null;
+*/
+struct slabpool_slot *slabpool_slot_at(struct slabpool_slot *slots, size_t bytes);
+/*@ requires shift: 3 <= shift <= 12;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures some: \result != \null;
+*/
+uint8_t *slabpool_state_at(uintptr_t state_of_0, const void *object, uint32_t shift);
 #else
 #if defined(_WIN32) || defined(__CYGWIN__)
 #define SLABPOOL_API
@@ -69,6 +86,12 @@ size_t slabpool_pointer_offset(const unsigned char *base, size_t length, const u
 #define SLABPOOL_MALLOC __attribute__((__malloc__))
 #define SLABPOOL_PRINTF(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
 #define SLABPOOL_ALIGNED(n) __attribute__((__aligned__(n)))
+/* Where a system protects address 0, a NULL cache is caught by it, and not on every call. */
+#if defined(SLABPOOL_BARE)
+#define SLABPOOL_NO_CACHE(cache) SLABPOOL_UNLIKELY((cache) == NULL)
+#else
+#define SLABPOOL_NO_CACHE(cache) false
+#endif
 #define SLABPOOL_ALIGNOF(type) __alignof__(type)
 #if defined(SLABPOOL_BARE)
 #define SLABPOOL_THREAD_LOCAL
@@ -93,6 +116,18 @@ static inline size_t slabpool_pointer_offset(const unsigned char *base, size_t l
 	uintptr_t offset = (uintptr_t)p - (uintptr_t)base;
 
 	return offset < length ? (size_t)offset : SIZE_MAX;
+}
+
+/* The state byte of an object, which starts a granule of 2^shift bytes. */
+static inline uint8_t *slabpool_state_at(uintptr_t state_of_0, const void *object, uint32_t shift)
+{
+	return (uint8_t *)(state_of_0 + ((uintptr_t)object >> shift));
+}
+
+/* The slot that begins so many bytes behind the first: the multiplication is done once a cache. */
+static inline struct slabpool_slot *slabpool_slot_at(struct slabpool_slot *slots, size_t bytes)
+{
+	return (struct slabpool_slot *)(void *)((unsigned char *)slots + bytes);
 }
 #endif
 

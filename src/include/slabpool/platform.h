@@ -48,7 +48,8 @@ enum slabpool_report_kind {
 	SLABPOOL_REPORT_PANIC,          /**< SLAB_PANIC: creating the cache failed */
 	SLABPOOL_REPORT_NOFAIL,         /**< __GFP_NOFAIL and no memory */
 	SLABPOOL_REPORT_INTERNAL,       /**< a metadata check failed: memory was overwritten */
-	SLABPOOL_REPORT_OBJECT          /**< no event: what kmem_dump_obj() tells about a pointer */
+	SLABPOOL_REPORT_OBJECT,         /**< no event: what kmem_dump_obj() tells about a pointer */
+	SLABPOOL_REPORT_LAYOUT          /**< compiled with SLABPOOL_INLINE for another layout */
 };
 
 /** One event for the user's eyes. Pointers are valid during the call only. */

@@ -300,4 +300,28 @@ static inline kmem_buckets *kmem_buckets_create(const char *name, slab_flags_t f
 
 SLABPOOL_END_DECLS
 
+#if defined(SLABPOOL_INLINE)
+#include <slabpool/inline.h>
+
+__attribute__((__constructor__)) static void slabpool_inline_start(void)
+{
+	slabpool_check_layout(SLABPOOL_LAYOUT);
+}
+
+/* A cache begins with its hot part. */
+static inline void *slabpool_inline_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	return slabpool_fast_alloc(cache, (const struct slabpool_hot *)(const void *)cache, gfp);
+}
+
+static inline void slabpool_inline_free(struct kmem_cache *cache, void *object)
+{
+	slabpool_fast_free(cache, (const struct slabpool_hot *)(const void *)cache, object);
+}
+
+#define kmem_cache_alloc(cache, gfp) slabpool_inline_alloc((cache), (gfp))
+#define kmem_cache_zalloc(cache, gfp) slabpool_alloc_slow((cache), (gfp) | __GFP_ZERO)
+#define kmem_cache_free(cache, object) slabpool_inline_free((cache), (object))
+#endif
+
 #endif
