@@ -205,6 +205,8 @@ void pool_follow(struct world *w, struct wpool *p)
 {
 	uint32_t now = p->live ? p->out + (uint32_t)p->m->curr_nr : 0;
 
+	for (uint32_t i = 0; i < p->places_n; i++)
+		now += p->places[i] != NULL;
 	if (p->kind == BACKEND_CUSTOM && p->from_backend - p->to_backend != now)
 		fuzz_fail("reserve", "%u elements are out, %u in the reserve or lent",
 			  p->from_backend - p->to_backend, now);

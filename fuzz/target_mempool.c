@@ -222,7 +222,10 @@ static void run_alloc_bulk(struct world *w, const struct fuzz_call *call)
 	before = p->m->curr_nr;
 	memset(elements, 0, sizeof(elements));
 	world_act(w);
+	p->places = elements;
+	p->places_n = n;
 	result = w->a->pool_alloc_bulk(p->m, elements, n, 0);
+	p->places_n = 0;
 	for (uint32_t i = 0; i < n; i++)
 		got += elements[i] != NULL;
 	pool_lent(w, p, got);
