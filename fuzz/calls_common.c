@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Giving back, legally or not; threads, time, checks. */
 #include "calls.h"
+#include "pools.h"
 
 #include <string.h>
 
@@ -130,7 +131,8 @@ void give_back(struct world *w, enum how how, uint32_t by, void *p, uint32_t han
 		call_free(w, how, by, p);
 		return;
 	}
-	if (at != FUZZ_NONE && fuzz_objects[at].family == FAMILY_ELEMENT)
+	/* The allocator cannot know that an object is a mempool's: to free it is legal to it. */
+	if (at != FUZZ_NONE ? fuzz_objects[at].family == FAMILY_ELEMENT : pools_reserve(p))
 		return;
 	if (at == FUZZ_NONE)
 		kinds = stale_kinds(w, p, handle);

@@ -216,6 +216,15 @@ void pool_follow(struct world *w, struct wpool *p)
 	p->counted = now;
 }
 
+bool pools_reserve(const void *address)
+{
+	for (uint32_t i = 0; i < pools_made; i++)
+		for (int k = 0; pools[i].live && k < pools[i].m->curr_nr; k++)
+			if (pools[i].m->elements[k] == address)
+				return true;
+	return false;
+}
+
 bool pool_memory_full(struct world *w, const struct wpool *p, uint32_t count)
 {
 	size_t slab = PAGE_SIZE << (w->options.max_order > 5 ? w->options.max_order : 5);

@@ -43,6 +43,8 @@ bool pool_backend(struct world *w, struct wpool *p, enum backend kind, uint32_t 
 void pool_before(struct world *w, struct wpool *p);
 /* Tells the model of the pool's cache how many of its objects the pool holds and lent. */
 void pool_follow(struct world *w, struct wpool *p);
+/* True if an address is an element in a reserve: an object like any other to its cache. */
+bool pools_reserve(const void *address);
 /* An attempt gave NULL: was there a reason in the backend? */
 void pool_null(struct world *w, struct wpool *p);
 /* True if memory for so many elements may not be there. */
