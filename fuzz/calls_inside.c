@@ -291,7 +291,7 @@ static void run_slab(struct world *w, const struct fuzz_call *call)
 	static uint64_t bits[8];
 	static bool is_free[512];
 	uint32_t capacity = call->arg[0], first = call->arg[1], stride = call->arg[2] + 8;
-	uint32_t state = call->arg[3], lowest, got;
+	uint32_t state = call->arg[3], lowest = 0, got;
 	struct slab slab;
 
 	if (!(w->a->caps & CAP_GEOMETRY))
@@ -304,13 +304,13 @@ static void run_slab(struct world *w, const struct fuzz_call *call)
 		uint32_t which = step(&state) % (capacity + 2);
 
 		if (step(&state) % 3) {
-			for (lowest = 0; lowest < capacity && !is_free[lowest];)
-				lowest++;
 			got = slab_take(&slab);
 			if (got != (lowest < capacity ? lowest : SLAB_NO_OBJECT))
 				fuzz_fail("slab", "object %u taken, the lowest is %u", got, lowest);
 			if (lowest < capacity)
 				is_free[lowest] = false;
+			while (lowest < capacity && !is_free[lowest])
+				lowest++;
 		} else {
 			bool held = which < capacity && !is_free[which];
 
@@ -319,6 +319,8 @@ static void run_slab(struct world *w, const struct fuzz_call *call)
 					  held ? "not taken" : "taken");
 			if (held)
 				is_free[which] = true;
+			if (held && which < lowest)
+				lowest = which;
 		}
 		check_places(&slab, step(&state) % slab.bytes);
 	}
