@@ -5,6 +5,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import statistics
 import sys
 
@@ -79,24 +80,26 @@ def text(value, digits=1):
 
 
 def show_table(title, head, rows):
-    """A table; with python3-rich on a terminal, in colour."""
+    """A table; by python3-rich on a terminal that is wide enough."""
+    plain = table(head, rows, "l" + "r" * (len(head) - 1))
+    widest = max(map(len, plain.splitlines())) + len(head) + 2
     say()
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and widest <= shutil.get_terminal_size().columns:
         try:
             from rich.console import Console
             from rich.table import Table
         except ImportError:
             pass
         else:
-            grid = Table(title=title, title_justify="left")
+            grid = Table(title=title, title_justify="left", min_width=widest)
             for number, name in enumerate(head):
-                grid.add_column(str(name), justify="right" if number else "left")
+                grid.add_column(str(name), justify="right" if number else "left", no_wrap=True)
             for row in rows:
                 grid.add_row(*map(str, row))
             Console().print(grid)
             return
     say(title)
-    say(table(head, rows, "l" + "r" * (len(head) - 1)))
+    say(plain)
 
 
 def show_pattern(figures, section, pattern, sizes):

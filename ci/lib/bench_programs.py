@@ -61,10 +61,8 @@ def once(bench, library, command):
 
 def measure(bench):
     mallocs = {"glibc": None, "preload": preload(bench)}
-    mallocs.update((driver.name, driver.preload) for driver in bench.drivers if driver.preload)
-    if bench.options.quick:
-        mallocs = {name: path for name, path in mallocs.items()
-                   if name in ("glibc", "preload", "mimalloc")}
+    mallocs.update((driver.name, driver.preload) for driver in bench.drivers
+                   if driver.name == "mimalloc")
     found = list(commands(bench, small=bench.options.quick))
     rounds = 2 if bench.options.quick else 7
     for name, command in found:

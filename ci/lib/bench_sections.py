@@ -21,14 +21,14 @@ def population(size):
     return 20000 if size >= 4096 else 100000
 
 
-def patterns_of(bench, section, patterns, sizes, drivers):
+def patterns_of(bench, section, patterns, sizes, drivers, rounds=None):
     options = bench.options
     for pattern in patterns:
         for size in sizes:
             live = 100 if options.smoke else population(size)
             pairs = max(1, options.operations or
                         (640 if options.smoke else bench.less(PAIRS[pattern])))
-            bench.measure(section, pattern, size, drivers, pairs, live)
+            bench.measure(section, pattern, size, drivers, pairs, live, rounds=rounds)
         show_pattern(bench.figures, section, pattern, sizes)
 
 
@@ -45,7 +45,8 @@ def odd(bench):
     sizes = bench.sizes(ODD, (24, 1032))
     patterns = bench.options.pattern or (("hot", "churn") if bench.options.quick else PATTERNS)
     if sizes:
-        patterns_of(bench, "odd", patterns, sizes, bench.take(KINDS, ("dpdk", "boost", "floor")))
+        patterns_of(bench, "odd", patterns, sizes, bench.take(KINDS, ("dpdk", "boost", "floor")),
+                    min(bench.options.rounds, 5))
 
 
 def zero(bench):
@@ -143,14 +144,14 @@ def traces(bench):
     for driver in [d.name for d in bench.among(drivers)]:
         rows.append((driver, *(text(bench.figures.median("traces", name, 0, driver))
                                for name in names)))
-    show_table("recorded calls, replayed: nanoseconds an object", ["", *names], rows)
+    show_table("recorded calls, replayed: nanoseconds an allocation", ["", *names], rows)
 
 
 def memory(bench):
     """What is resident, to what lives: each figure from a process of its own."""
     sizes = bench.sizes(SIZES + ODD, (64, 1000))
     states = ("filled", "churned", "freed", "shrunk")
-    wanted = (8 if bench.options.quick else 64) << 20
+    wanted = (8 if bench.options.quick else 32) << 20
     for size in sizes:
         count = wanted // size
         for driver in bench.take(KINDS, ("boost",)):

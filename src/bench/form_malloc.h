@@ -12,8 +12,12 @@ static bool form_option(const char *word)
 {
 	if (strcmp(word, "--untrimmed") != 0)
 		return false;
+#ifdef __GLIBC__
 	return mallopt(M_TRIM_THRESHOLD, 1 << 30) && mallopt(M_MMAP_THRESHOLD, 1 << 30) &&
 	       mallopt(M_TOP_PAD, 1 << 20);
+#else
+	return false;
+#endif
 }
 
 static form_t form_open(size_t size, size_t live)
@@ -72,8 +76,11 @@ static void form_trim(form_t form)
 		return;
 	}
 	own = dlsym(RTLD_DEFAULT, "MallocExtension_ReleaseFreeMemory");
-	if (own)
+	if (own) {
 		((void (*)(void))own)();
-	else
-		malloc_trim(0);
+		return;
+	}
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

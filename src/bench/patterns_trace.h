@@ -15,7 +15,7 @@ struct trace_call {
 
 struct trace {
 	struct trace_call *call;
-	size_t calls, objects, bytes;
+	size_t calls, objects, allocations, bytes;
 	void **live;
 	uint32_t *size;
 };
@@ -39,10 +39,13 @@ static bool trace_read(struct trace *trace, const char *path)
 	}
 	fclose(file);
 	for (size_t i = 0; i < trace->calls; i++) {
-		if (trace->call[i].object >= trace->objects)
-			trace->objects = (size_t)trace->call[i].object + 1;
+		const struct trace_call *call = &trace->call[i];
+
+		if (call->object >= trace->objects)
+			trace->objects = (size_t)call->object + 1;
+		trace->allocations += call->what == CALL_ALLOC || call->what == CALL_ZEROED;
 	}
-	return bytes > 0;
+	return bytes > 0 && trace->allocations;
 }
 
 static void trace_call(form_t form, struct trace *trace, const struct trace_call *call)
@@ -90,7 +93,7 @@ static void pattern_trace(form_t form, struct job *job)
 	job_begin(job);
 	while (job->done < job->pairs) {
 		trace_run(form, &trace);
-		job->done += trace.objects;
+		job->done += trace.allocations;
 	}
 	job_end(job, 0);
 	bench_memory_free(trace.live, trace.objects * sizeof(void *));
