@@ -122,7 +122,7 @@ static void create_failed(struct world *w, const struct kmem_cache_args *args, u
 		fuzz_fail("report", "no warning about the blank in the name");
 	world_expect(w, KIND(BAD_ARGUMENT), NULL);
 	if ((w->a->caps & CAP_NULL) && !wrong && !world_fired(w) &&
-	    !may_not_fit(w, size, args->align))
+	    !may_not_fit(w, size, args->align) && !caches_are_full(w))
 		fuzz_fail("null", "a cache is refused without a fault or a wrong argument");
 }
 

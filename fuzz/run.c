@@ -145,6 +145,8 @@ static void fill_options(struct world *w, const struct fuzz_call *call)
 	o->granule = granule_words[call->arg[11]].value;
 	o->magazine_kib = call->arg[12];
 	o->idle_kib = call->arg[13];
+	/* As many slots as fit into the smallest arena: a crowd of caches reaches the limit. */
+	o->max_caches = 256;
 	o->report = more(call, MORE_PLATFORM_REPORT) ? NULL : world_report;
 	o->rcu_synchronize = more(call, MORE_RCU) ? world_synchronize : NULL;
 }

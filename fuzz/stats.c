@@ -56,19 +56,37 @@ void stats_check_cache(struct world *w, uint32_t cache, const char *oracle)
 			  (unsigned long long)c->ctor_calls);
 }
 
-static int add_slab_bytes(struct kmem_cache *cache, void *context)
+/* What there is in all caches. */
+struct sum {
+	size_t caches, slab_bytes;
+};
+
+static int add_to_sum(struct kmem_cache *cache, void *context)
 {
 	struct slabpool_cache_info info;
+	struct sum *sum = context;
 
 	fuzz_world.a->cache_info(cache, &info);
-	*(size_t *)context += info.slab_bytes;
+	sum->caches++;
+	sum->slab_bytes += info.slab_bytes;
 	return 0;
+}
+
+/* Slots that the allocator's own caches take in a thread's table. */
+#define OWN_CACHES 8u
+
+bool caches_are_full(struct world *w)
+{
+	struct sum sum = { 0 };
+
+	w->a->for_each_cache(w->pool, add_to_sum, &sum);
+	return sum.caches + OWN_CACHES >= w->options.max_caches;
 }
 
 void stats_check_all(struct world *w, const char *oracle)
 {
 	struct slabpool_memory_info memory;
-	size_t slabs = 0;
+	struct sum sum = { 0 };
 
 	for (uint32_t i = 0; i < w->cache_count; i++)
 		if (w->cache[i].same_as == i && w->cache[i].users)
@@ -76,9 +94,12 @@ void stats_check_all(struct world *w, const char *oracle)
 	if (!(w->a->caps & CAP_STATS))
 		return;
 	w->a->memory_info(w->pool, &memory);
-	w->a->for_each_cache(w->pool, add_slab_bytes, &slabs);
-	if (memory.slabs != slabs)
-		fuzz_fail(oracle, "memory: %zu in slabs, the caches have %zu", memory.slabs, slabs);
+	w->a->for_each_cache(w->pool, add_to_sum, &sum);
+	if (memory.slabs != sum.slab_bytes)
+		fuzz_fail(oracle, "memory: %zu in slabs, the caches have %zu", memory.slabs,
+			  sum.slab_bytes);
+	if (sum.caches + OWN_CACHES > w->options.max_caches)
+		fuzz_fail(oracle, "%zu caches, more than max_caches", sum.caches);
 	if (memory.slabs + memory.metadata + memory.runs + memory.idle > memory.opened ||
 	    memory.opened > memory.reserved)
 		fuzz_fail(oracle, "memory: %zu in slabs, %zu in runs, %zu idle, %zu opened, "

@@ -154,6 +154,8 @@ static inline struct wobject *object_at(uint32_t handle)
 /* Statistics of a cache equal the model's; the oracle's name. */
 void stats_check_cache(struct world *w, uint32_t cache, const char *oracle);
 void stats_check_all(struct world *w, const char *oracle);
+/* True if there can be no more caches. */
+bool caches_are_full(struct world *w);
 /* True if so many runs of this many bytes may have found no place. */
 bool memory_is_full(struct world *w, size_t bytes, size_t runs);
 /*
