@@ -181,11 +181,14 @@ static void commit_in(struct reservation *r, size_t from, size_t to)
 /* Whole grains only: what shares a grain with memory in use stays. */
 static void commit_out(size_t from, size_t to)
 {
-	for (size_t g = (from + GRAIN - 1) >> GRAIN_SHIFT; g < to >> GRAIN_SHIFT; g++) {
-		if (grains[g] != GRAIN_COMMITTED)
-			continue;
-		POISON(buffer + (g << GRAIN_SHIFT), GRAIN);
-		grains[g] = GRAIN_DIRTY;
+	size_t g = (from + GRAIN - 1) >> GRAIN_SHIFT, end = to >> GRAIN_SHIFT, first;
+
+	while (g < end) {
+		for (first = g; g < end && grains[g] == GRAIN_COMMITTED; g++)
+			grains[g] = GRAIN_DIRTY;
+		poison_grains(first, g);
+		while (g < end && grains[g] != GRAIN_COMMITTED)
+			g++;
 	}
 }
 
