@@ -228,7 +228,13 @@ bool pools_reserve(const void *address)
 bool pool_memory_full(struct world *w, const struct wpool *p, uint32_t count)
 {
 	size_t slab = PAGE_SIZE << (w->options.max_order > 5 ? w->options.max_order : 5);
+	const struct wcache *cache = &w->cache[p->cache];
+	struct slabpool_cache_info info;
 
+	/* Alignment can make a slab's objects few and far between. */
+	if (p->kind == BACKEND_SLAB && cache->users && w->a->cache_info(cache->k, &info) == 0 &&
+	    memory_is_full(w, PAGE_SIZE << info.gfporder, (count + info.num - 1) / info.num))
+		return true;
 	/* What the array of elements and its slab took is free again by now. */
 	if (p->bytes > KMALLOC_MAX_CACHE_SIZE)
 		return memory_is_full(w, p->bytes, count + 2 + slab * 2 / p->bytes);
