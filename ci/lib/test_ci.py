@@ -307,6 +307,18 @@ def fuzz_finds(t):
 
 
 @check
+def fuzz_is_guided(t):
+    """libFuzzer counts the edges of the library, not only those of the harness around it."""
+    target = common.targets()[0]
+    status, text = t.ci("fuzz", "--time", "1", "--runs", "1", "--target", target)
+    t.ok("ci/fuzz builds and runs a target once", status == 0, text)
+    status, text = run([os.path.join(BUILD, "fuzz", "fuzz", "fuzz_" + target), "-runs=0",
+                        "-print_coverage=1", os.path.join(ROOT, "corpus", target)])
+    t.ok("the library guides libFuzzer", status == 0 and
+         re.search(r"^COVERED_FUNC: hits: [1-9].*/src/core/slab\.c:", text, re.M), text)
+
+
+@check
 def fuzz_interrupted(t):
     """Ctrl-C ends ci/fuzz at once, with its fuzzers."""
     target = common.targets()[0]
