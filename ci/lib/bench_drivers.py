@@ -23,9 +23,7 @@ MALLOCS = (("mimalloc", "libmimalloc.so.2", "libmimalloc2.0"),
            ("tcmalloc", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"))
 # What cannot be built says which package it lacks.
 LACKS = {"gslice": "libglib2.0-dev", "dpdk": "libdpdk-dev", "boost": "libboost-dev and g++",
-         "lto": "a linker that takes -flto", "kmalloc-lto": "a linker that takes -flto",
-         "inline": "<slabpool/inline.h>"}
-NO_CHECK = "a source that knows SLABPOOL_BENCH_NO_CHECK"
+         "lto": "a linker that takes -flto", "kmalloc-lto": "a linker that takes -flto"}
 
 
 class Driver:
@@ -105,8 +103,7 @@ def available(compiler=None, peers=None):
         if os.access(program, os.X_OK) and form_is_built(where, form):
             drivers.append(Driver(name, program, kind, options))
         else:
-            needs = NO_CHECK if name.endswith("-no-check") else LACKS.get(name, "to be built")
-            skips.append(f"{name}: needs {needs}")
+            skips.append(f"{name}: needs {LACKS.get(name, 'to be built')}")
     malloc = missing(drivers, skips)
     extra(peers, malloc, drivers)
     return drivers, skips, where

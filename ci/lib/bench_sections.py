@@ -229,7 +229,8 @@ def soak(bench):
 
 
 def instructions(bench):
-    """Instructions of a hot pair by callgrind, those of the pattern itself taken off."""
+    """Instructions of a hot pair by callgrind: those inside the library's functions; where there
+    is no call, those of the pattern itself taken off."""
     if not have("valgrind"):
         say("\ninstructions: skipped: valgrind is not installed (ci/setup --bench)")
         return
@@ -241,17 +242,25 @@ def instructions(bench):
     loop = count(empty)
     rows = []
     for driver in bench.take((), names, always=False):
-        value = count(driver) - loop
+        inside = INSIDE.get(driver.name)
+        value = count(driver, inside) if inside else count(driver) - loop
         bench.figures.add("instructions", "hot", 64, 0, driver.name, 1, value, "instructions")
         rows.append((driver.name, text(value)))
     show_table("instructions of a hot pair, 64 bytes", ["", "instructions"], rows)
 
 
-def count(driver):
+# Functions whose instructions are a pair's, calls and argument passing being the driver's.
+INSIDE = {"shared": ("kmem_cache_alloc", "kmem_cache_free"),
+          "shared-no-check": ("kmem_cache_alloc", "kmem_cache_free"),
+          "kmalloc": ("kmalloc", "kfree")}
+
+
+def count(driver, inside=()):
     """Instructions a pair: those of 3,000 pairs more, so that what comes once is not in it."""
     totals = []
     for pairs in (2000, 5000):
         status, output = run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                              *(f"--toggle-collect={name}" for name in inside),
                               *driver.command("run", "hot", 64, pairs, 1, 1)],
                              env=driver.env(), timeout=600)
         match = re.search(r"Collected : (\d+)", output)

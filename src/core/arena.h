@@ -60,6 +60,7 @@ struct arena {
 	uint32_t idle_pages;      /* free pages that still have memory */
 	uint32_t used[2];         /* pages in slabs, pages in page runs */
 	bool tag_used[256];       /* tags of live caches */
+	struct kmem_cache *fast[256]; /* by tag: the cache, if a free needs no more than its tag */
 };
 #define ORDER_IDLE 0x80u
 

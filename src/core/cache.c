@@ -198,6 +198,8 @@ static bool claim(struct kmem_cache *cache, const void *object)
 	size_t granules = slabpool_load_size(&cache->arena->open_granules);
 	uint8_t *state;
 
+	if (!SLABPOOL_CHECKS)
+		return true;
 	if (granule >= granules)
 		return false;
 	slabpool_store_size(&cache->hot.granules, granules);
@@ -235,8 +237,18 @@ void slabpool_free_slow(struct kmem_cache *cache, void *object)
 	cache_free_slow(cache, object, "kmem_cache_free");
 }
 
-/* Hands out up to n objects of a magazine, the last one first: how many. The fields are copied, as
- * a store to a state byte might change any of them for all that the compiler knows. */
+/* Copied and marked in two passes: the first is a memcpy(), the second has no more to do than it
+ * must. What is read of the cache is copied first, as a store to a state byte might change any of
+ * it for all that the compiler knows. */
+static inline void copy_pointers(void **restrict to, void *const *restrict from, size_t n)
+{
+	size_t k;
+
+	for (k = 0; k < n; k++)
+		to[k] = from[k];
+}
+
+/* Hands out the last n objects of a magazine, or all: how many. */
 static size_t take_many(const struct slabpool_hot *hot, struct slabpool_magazine *m,
 			void **objects, size_t n)
 {
@@ -244,18 +256,13 @@ static size_t take_many(const struct slabpool_hot *hot, struct slabpool_magazine
 	const uint32_t shift = hot->granule_shift, count = m->count;
 	const uint8_t tag = hot->tag;
 	size_t got = n < count ? n : count, k;
-	void *const *top;
 
 	if (got == 0)
 		return 0;
-	top = m->store->object + count - 1;
-	for (k = 0; k < got; k++) {
-		void *object = *(top - k);
-
-		slabpool_store_u8(slabpool_state_at(state_of_0, object, shift), tag);
-		objects[k] = object;
-	}
+	copy_pointers(objects, m->store->object + count - got, got);
 	slabpool_magazine_set_count(m, count - (uint32_t)got);
+	for (k = 0; k < got; k++)
+		slabpool_store_u8(slabpool_state_at(state_of_0, objects[k], shift), tag);
 	return got;
 }
 
@@ -281,33 +288,37 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 	return (int)n;
 }
 
-/* Takes back objects from the first one on, until one is not as the fast path wants it or the
- * magazine is full: how many. */
-static size_t give_many(const struct slabpool_hot *hot, struct slabpool_magazine *m,
-			void *const *objects, size_t n)
+/* Ends the life of objects from the first one on, until one is not as the fast path wants it: how
+ * many. */
+static size_t end_many(const struct slabpool_hot *hot, void *const *objects, size_t n)
 {
 	const struct slabpool_hot h = *hot;
-	const uint32_t count = m->count;
-	size_t most = m->capacity - count, k;
-	void **room;
+	size_t k;
 
-	if (most > n)
-		most = n;
-	if (most == 0)
-		return 0;
-	room = m->store->object + count;
-	for (k = 0; k < most; k++) {
-		void *object = objects[k];
-		size_t granule = slabpool_granule_of(&h, object);
+	for (k = 0; k < n; k++) {
+		size_t granule = slabpool_granule_of(&h, objects[k]);
 
 		if (SLABPOOL_UNLIKELY(granule >= h.granules ||
 				      slabpool_load_u8(&h.state[granule]) != h.fast_tag))
 			break;
 		slabpool_store_u8(&h.state[granule], STATE_NONE);
-		room[k] = object;
 	}
-	slabpool_magazine_set_count(m, count + (uint32_t)k);
 	return k;
+}
+
+/* Takes back objects from the first one on, as far as the fast path can: how many. */
+static size_t give_many(const struct slabpool_hot *hot, struct slabpool_magazine *m,
+			void *const *objects, size_t n)
+{
+	const uint32_t count = m->count;
+	size_t room = m->capacity - count, got;
+
+	if (room == 0)
+		return 0;
+	got = end_many(hot, objects, n < room ? n : room);
+	copy_pointers(m->store->object + count, objects, got);
+	slabpool_magazine_set_count(m, count + (uint32_t)got);
+	return got;
 }
 
 void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const char *call)

@@ -63,9 +63,12 @@ struct kmem_cache {
 	uint32_t colour_next;
 	uint32_t aliases;
 	uint32_t epoch;                 /* raised when threads should give back what they hold */
-	struct slabpool_store *full;    /* the depot: magazines with objects */
+	struct slabpool_store *full;    /* the depot: magazines with objects, last used first */
+	struct slabpool_store *old;     /* those that nobody needed for a while: to be emptied */
 	struct slabpool_store *spare;   /* empty stores for the next exchange */
-	uint32_t full_count, spare_count;
+	uint32_t full_count, old_count, spare_count;
+	uint32_t full_low;              /* the least full_count since full_since */
+	uint32_t full_since;            /* seconds */
 	uint32_t limit, batchcount, shared;
 	size_t depot_objects;
 	size_t free_objects;            /* in slabs */

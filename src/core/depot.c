@@ -26,6 +26,10 @@
  *
  * Refill puts objects into a magazine so that they leave it in ascending order of address.
  *
+ * A depot may hold much, as a burst of frees is often followed by a burst of allocations. What of
+ * it nobody needed for retain_ms (the least number of full magazines in that time) grows old and is
+ * emptied into the slabs, some magazines with each exchange.
+ *
  * Memory goes back: a slab without live or cached objects is kept, up to retain_kib a cache and
  * for retain_ms; then its run goes back to its arena, and its pages to the system.
  *
@@ -39,6 +43,12 @@
 #include "core/sync.h"
 #include "core/thread.h"
 
+/* Empty stores that a cache keeps. */
+#define SPARES 64u
+/* Exchanges between two looks at the clock, and old magazines that one exchange empties. */
+#define EXCHANGES_A_LOOK 16u
+#define OLD_AT_ONCE 2u
+
 static size_t slab_run_bytes(const struct kmem_cache *cache)
 {
 	return SLABPOOL_PAGE_SIZE << cache->geometry.order;
@@ -47,6 +57,12 @@ static size_t slab_run_bytes(const struct kmem_cache *cache)
 static uint32_t now_seconds(struct kmem_cache *cache)
 {
 	return (uint32_t)(sync_clock(cache->pool) / 1000);
+}
+
+static uint32_t retain_seconds(const struct kmem_cache *cache)
+{
+	return cache->pool->options.retain_ms / 1000 +
+	       (cache->pool->options.retain_ms % 1000 != 0);
 }
 
 uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n)
@@ -134,7 +150,7 @@ static void spare_put(struct kmem_cache *cache, struct slabpool_store *store)
 {
 	if (!store)
 		return;
-	if (store->capacity != cache->limit || cache->spare_count >= cache->shared) {
+	if (store->capacity != cache->limit || cache->spare_count >= SPARES) {
 		depot_store_free(cache, store);
 		return;
 	}
@@ -152,18 +168,91 @@ static struct slabpool_store *spare_get(struct kmem_cache *cache)
 	return store;
 }
 
+/* Takes the last used full magazine, an old one if there is no other. Lock held. */
+static struct slabpool_store *full_get(struct kmem_cache *cache)
+{
+	struct slabpool_store *store = magazine_list_pop(&cache->full);
+
+	if (store) {
+		cache->full_count--;
+		if (cache->full_low > cache->full_count)
+			cache->full_low = cache->full_count;
+	} else {
+		store = magazine_list_pop(&cache->old);
+		if (!store)
+			return NULL;
+		cache->old_count--;
+	}
+	cache->depot_objects -= store->count;
+	return store;
+}
+
+static void full_put(struct kmem_cache *cache, struct slabpool_store *store)
+{
+	magazine_list_push(&cache->full, store);
+	cache->full_count++;
+	cache->depot_objects += store->count;
+}
+
+/* The full magazines below the first `keep` ones become the first of the old. Lock held. */
+static void full_retire(struct kmem_cache *cache, uint32_t keep)
+{
+	struct slabpool_store **split = &cache->full, *rest, *last;
+	uint32_t k;
+
+	for (k = 0; k < keep; k++)
+		split = &(*split)->next;
+	rest = *split;
+	if (!rest)
+		return;
+	*split = NULL;
+	for (last = rest; last->next; last = last->next)
+		;
+	last->next = cache->old;
+	cache->old = rest;
+	cache->old_count += cache->full_count - keep;
+	cache->full_count = keep;
+}
+
+/* What lay in the depot for all of retain_ms is not needed: the rest was enough. Lock held. */
+static void full_age(struct kmem_cache *cache)
+{
+	uint32_t now;
+
+	if (cache->exchanges % EXCHANGES_A_LOOK != 0)
+		return;
+	now = now_seconds(cache);
+	if (now - cache->full_since < retain_seconds(cache))
+		return;
+	full_retire(cache, cache->full_count - cache->full_low);
+	cache->full_low = cache->full_count;
+	cache->full_since = now;
+}
+
+/* Empties up to n old magazines into the slabs; true if a slab became empty. Lock held. */
+static bool old_empty(struct kmem_cache *cache, uint32_t n)
+{
+	struct slabpool_store *store;
+	bool empty = false;
+
+	while (n-- > 0 && (store = magazine_list_pop(&cache->old)) != NULL) {
+		cache->old_count--;
+		cache->depot_objects -= store->count;
+		cache->flushes++;
+		empty |= depot_give(cache, store->object, store->count);
+		depot_store_free(cache, store);
+	}
+	return empty;
+}
+
 void depot_flush(struct kmem_cache *cache)
 {
 	struct slabpool_store *store;
 
 	sync_lock(cache->pool, &cache->lock);
-	while ((store = magazine_list_pop(&cache->full)) != NULL) {
-		depot_give(cache, store->object, store->count);
-		cache->full_count--;
-		cache->depot_objects -= store->count;
-		cache->flushes++;
-		depot_store_free(cache, store);
-	}
+	full_retire(cache, 0);
+	cache->full_low = 0;
+	old_empty(cache, UINT32_MAX);
 	while ((store = magazine_list_pop(&cache->spare)) != NULL) {
 		cache->spare_count--;
 		depot_store_free(cache, store);
@@ -174,12 +263,10 @@ void depot_flush(struct kmem_cache *cache)
 /* Exchanges the empty loaded magazine for a full one of the depot. Lock held. */
 static bool exchange_for_full(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
-	struct slabpool_store *store = magazine_list_pop(&cache->full);
+	struct slabpool_store *store = full_get(cache);
 
 	if (!store)
 		return false;
-	cache->full_count--;
-	cache->depot_objects -= store->count;
 	cache->exchanges++;
 	spare_put(cache, magazine_unload(&slot->loaded));
 	magazine_load(&slot->loaded, store);
@@ -227,16 +314,14 @@ void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot)
 	bool empty = false;
 
 	sync_lock(cache->pool, &cache->lock);
-	if (cache->full_count < cache->shared)
+	if (cache->full_count + cache->old_count < cache->shared)
 		store = spare_get(cache);
 	if (store) {
-		struct slabpool_store *full = magazine_unload(&slot->spare);
-
-		magazine_list_push(&cache->full, full);
-		cache->full_count++;
-		cache->depot_objects += full->count;
+		full_put(cache, magazine_unload(&slot->spare));
 		cache->exchanges++;
 		magazine_load(&slot->spare, store);
+		full_age(cache);
+		empty = old_empty(cache, OLD_AT_ONCE);
 	} else {
 		empty = depot_give(cache, slot->spare.store->object, slot->spare.count);
 		slabpool_magazine_set_count(&slot->spare, 0);
@@ -385,11 +470,11 @@ void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
 void depot_trim_default(struct kmem_cache *cache)
 {
 	const struct slabpool_options *options = &cache->pool->options;
-	uint32_t age = (options->retain_ms + 999) / 1000;
 	size_t kib = options->retain_kib;
 
 	/* A free must not wait for a grace period. */
 	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
 		return;
-	depot_trim(cache, kib > SIZE_MAX / 1024 ? SIZE_MAX : kib * 1024, age);
+	depot_trim(cache, kib > SIZE_MAX / 1024 ? SIZE_MAX : kib * 1024,
+		   retain_seconds(cache));
 }

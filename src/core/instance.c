@@ -30,7 +30,7 @@
 #define TABLE_PART 64u
 #define TABLE_LEAST 64u
 
-static const uint32_t arena_shift[INSTANCE_ARENAS] = { 3, 4, 6, 10 };
+static const uint32_t arena_shift[] = { 3, 4, 6, 10 };
 
 static const uint32_t meta_size[META_COUNT] = {
 	[META_CACHE] = sizeof(struct kmem_cache),
@@ -56,7 +56,7 @@ static uint32_t arena_place_of(const struct slabpool *pool, uint32_t granule_shi
 
 	if (pool->options.granule)
 		return 0;
-	while (k < INSTANCE_ARENAS - 1 && arena_shift[k] < granule_shift)
+	while (k + 1 < INSTANCE_ARENAS && arena_shift[k] < granule_shift)
 		k++;
 	return k;
 }
@@ -92,8 +92,9 @@ struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)
 	if (!slabpool_acquire_u8(&pool->arena_made[place])) {
 		error = arena_init(pool, arena, arena_bytes_of(pool), arena_shift_of(pool, place));
 		if (!error) {
-			pool->arena_address[place] = arena->address;
-			slabpool_release_size(&pool->arena_bytes[place],
+			pool->place[place].address = arena->address;
+			pool->place[place].arena = arena;
+			slabpool_release_size(&pool->place[place].bytes,
 					      (size_t)arena->pages << SLABPOOL_PAGE_SHIFT);
 			slabpool_release_u8(&pool->arena_made[place], 1);
 		}
@@ -143,6 +144,8 @@ static bool setup_kmalloc(struct slabpool *pool)
 	struct kmem_cache_args args = { 0 };
 	uint32_t k, size, limit;
 
+	for (k = 0; k <= INSTANCE_CLASS_TABLE / 8; k++)
+		pool->class_of[k] = (uint8_t)geometry_kmalloc_class(k * 8);
 	for (k = 0; k < GEOMETRY_KMALLOC_CLASSES; k++) {
 		struct kmem_cache *cache = &pool->kmalloc[k];
 

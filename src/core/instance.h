@@ -8,8 +8,20 @@
 #include "core/geometry.h"
 #include <slabpool/slabpool.h>
 
-/* One arena for each granule: 8, 16, 64, 1024 bytes. */
+/* One arena for each granule: 8, 16, 64, 1024 bytes. A small machine has one. */
+#if defined(SLABPOOL_BARE)
+#define INSTANCE_ARENAS 1u
+#else
 #define INSTANCE_ARENAS 4u
+#endif
+/* Sizes whose class is looked up in a table. */
+#define INSTANCE_CLASS_TABLE 1024u
+struct arena_place {
+	uintptr_t address;
+	size_t bytes;
+	struct arena *arena;
+};
+
 /* The allocator's own objects, each in a cache of its own without magazines. */
 enum instance_meta {
 	META_CACHE,      /* struct kmem_cache */
@@ -28,8 +40,8 @@ struct slabpool {
 	struct slabpool_options options;
 	size_t bytes;                 /* of this struct's reservation */
 	/* Where the arenas lie, for instance_find(); bytes is 0 until the arena is made. */
-	uintptr_t arena_address[INSTANCE_ARENAS];
-	size_t arena_bytes[INSTANCE_ARENAS];
+	struct arena_place place[INSTANCE_ARENAS];
+	uint8_t class_of[INSTANCE_CLASS_TABLE / 8 + 1]; /* of (size + 7) / 8 */
 	bool is_default;
 	bool warned_ctor_zero, warned_pool_zero;
 	/* Calls are shown to it when set; set before other threads use the instance. */
@@ -79,11 +91,12 @@ static inline struct arena *instance_find(struct slabpool *pool, const void *p)
 {
 	uint32_t k;
 
+	SLABPOOL_UNROLL
 	for (k = 0; k < INSTANCE_ARENAS; k++) {
-		size_t bytes = slabpool_acquire_size(&pool->arena_bytes[k]);
+		const struct arena_place *place = &pool->place[k];
 
-		if ((uintptr_t)p - pool->arena_address[k] < bytes)
-			return &pool->arena[k];
+		if ((uintptr_t)p - place->address < slabpool_acquire_size(&place->bytes))
+			return place->arena;
 	}
 	return NULL;
 }

@@ -65,14 +65,46 @@ static void *get_said(struct slabpool *pool, const char *call, size_t size, gfp_
 	return object;
 }
 
-void *slabpool_kmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
+static SLABPOOL_NOINLINE void *kmalloc_slow(struct slabpool *pool, size_t size, gfp_t gfp)
 {
 	return get_said(pool, "kmalloc", size, gfp, false);
 }
 
-void *slabpool_kvmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
+static SLABPOOL_NOINLINE void *kvmalloc_slow(struct slabpool *pool, size_t size, gfp_t gfp)
 {
 	return get_said(pool, "kvmalloc", size, gfp, true);
+}
+
+/* An object of a smaller size's class, if the thread's magazine has one; no event is due then, as
+ * whoever observes has no magazines. */
+static inline void *get_fast(struct slabpool *pool, size_t size, gfp_t gfp)
+{
+	const struct slabpool_hot *hot;
+	struct slabpool_magazine *m;
+	uint32_t count;
+
+	if (SLABPOOL_UNLIKELY(size - 1 >= INSTANCE_CLASS_TABLE))
+		return NULL;
+	hot = &pool->kmalloc[pool->class_of[(size + 7) / 8]].hot;
+	m = &slabpool_slot_of(hot)->loaded;
+	count = m->count;
+	if (SLABPOOL_UNLIKELY(count == 0 || (gfp & __GFP_ZERO) != 0))
+		return NULL;
+	return slabpool_hot_take(hot, m, count - 1);
+}
+
+void *slabpool_kmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
+{
+	void *object = get_fast(pool, size, gfp);
+
+	return SLABPOOL_LIKELY(object != NULL) ? object : kmalloc_slow(pool, size, gfp);
+}
+
+void *slabpool_kvmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
+{
+	void *object = get_fast(pool, size, gfp);
+
+	return SLABPOOL_LIKELY(object != NULL) ? object : kvmalloc_slow(pool, size, gfp);
 }
 
 void *slabpool_vmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
@@ -85,25 +117,32 @@ void *slabpool_vmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
 	return run;
 }
 
+/* Granule that starts at p; beyond all granules if none does. */
+static inline size_t granule_in(const struct arena *arena, const void *p)
+{
+	size_t offset = (uintptr_t)p - arena->address;
+
+	return offset >> arena->granule_shift |
+	       offset << (sizeof(size_t) * 8 - arena->granule_shift);
+}
+
 /* The cache whose live object starts at p, or NULL. */
 static inline struct kmem_cache *cache_of(struct slabpool *pool, const void *p)
 {
 	struct arena *arena = instance_find(pool, p);
-	size_t offset, granule;
+	size_t granule;
 	uint32_t which;
 	uint8_t state;
 
 	if (!arena)
 		return NULL;
-	offset = (uintptr_t)p - arena->address;
-	granule = offset >> arena->granule_shift;
-	if (granule << arena->granule_shift != offset ||
-	    granule >= slabpool_load_size(&arena->open_granules))
+	granule = granule_in(arena, p);
+	if (granule >= slabpool_load_size(&arena->open_granules))
 		return NULL;
 	state = slabpool_load_u8(&arena->state[granule]);
 	if (state == STATE_NONE || (state >= STATE_RUN_KMALLOC && state <= STATE_RUN_VMALLOC))
 		return NULL;
-	which = lookup_slab(arena, offset);
+	which = lookup_slab(arena, (uintptr_t)p - arena->address);
 	return which == SLAB_NO_SLAB ? NULL : arena->slab[which].owner;
 }
 
@@ -143,14 +182,53 @@ static void put_said(struct slabpool *pool, const char *call, const void *object
 	put(pool, call, object, virt);
 }
 
-void slabpool_kfree(struct slabpool *pool, const void *object)
+/* Takes a live object back whose state byte names its cache, if the thread's magazine has room. */
+static inline bool put_fast(struct slabpool *pool, const void *object)
+{
+	struct arena *arena = instance_find(pool, object);
+	struct kmem_cache *cache;
+	struct slabpool_magazine *m;
+	size_t granule, count;
+	uint8_t *state;
+
+	if (SLABPOOL_UNLIKELY(!arena))
+		return false;
+	granule = granule_in(arena, object);
+	if (SLABPOOL_UNLIKELY(granule >= slabpool_load_size(&arena->open_granules)))
+		return false;
+	state = &arena->state[granule];
+	cache = arena->fast[slabpool_load_u8(state)];
+	if (SLABPOOL_UNLIKELY(!cache))
+		return false;
+	m = &slabpool_slot_of(&cache->hot)->loaded;
+	count = m->count;
+	if (SLABPOOL_UNLIKELY(count == m->capacity))
+		return false;
+	slabpool_store_u8(state, STATE_NONE);
+	slabpool_magazine_push(m, count, (void *)(uintptr_t)object);
+	return true;
+}
+
+static SLABPOOL_NOINLINE void kfree_slow(struct slabpool *pool, const void *object)
 {
 	put_said(pool, "kfree", object, false);
 }
 
-void slabpool_kvfree(struct slabpool *pool, const void *object)
+static SLABPOOL_NOINLINE void kvfree_slow(struct slabpool *pool, const void *object)
 {
 	put_said(pool, "kvfree", object, true);
+}
+
+void slabpool_kfree(struct slabpool *pool, const void *object)
+{
+	if (SLABPOOL_UNLIKELY(!put_fast(pool, object)))
+		kfree_slow(pool, object);
+}
+
+void slabpool_kvfree(struct slabpool *pool, const void *object)
+{
+	if (SLABPOOL_UNLIKELY(!put_fast(pool, object)))
+		kvfree_slow(pool, object);
 }
 
 void slabpool_vfree(struct slabpool *pool, const void *object)

@@ -120,6 +120,7 @@ static void limits_choose(struct kmem_cache *cache, uint32_t capacity)
 	const struct slabpool_options *options = &cache->pool->options;
 	uint32_t room = options->magazine_kib * 1024 / cache->geometry.stride;
 	uint32_t limit = capacity ? capacity : options->limit;
+	uint64_t most;
 
 	if (!capacity && limit > room)
 		limit = room;
@@ -129,6 +130,9 @@ static void limits_choose(struct kmem_cache *cache, uint32_t capacity)
 		limit = 1;
 	cache->limit = cache->batchcount = limit;
 	cache->shared = options->shared;
+	most = (uint64_t)options->depot_kib * 1024 / ((uint64_t)limit * cache->geometry.stride);
+	if (cache->shared > most)
+		cache->shared = (uint32_t)most;
 }
 
 static void behaviour_choose(struct kmem_cache *cache)
@@ -147,6 +151,8 @@ static void behaviour_choose(struct kmem_cache *cache)
 		cache->hot.slot_offset = cache->id * sizeof(struct slabpool_slot);
 	if (cache->confirm || cache->zero_on_free || options->exact_double_free)
 		cache->hot.fast_tag = SLABPOOL_TAG_SLOW;
+	else if (cache->life != CACHE_META)
+		cache->arena->fast[cache->hot.tag] = cache;
 }
 
 int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *name, uint32_t size,
@@ -182,8 +188,10 @@ int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *nam
 
 void cache_teardown(struct kmem_cache *cache)
 {
-	if (cache->life != CACHE_META)
+	if (cache->life != CACHE_META) {
+		cache->arena->fast[cache->hot.tag] = NULL;
 		tag_put(cache->arena, cache->hot.tag);
+	}
 	sync_exit(cache->pool, &cache->lock, NULL);
 }
 

@@ -183,19 +183,29 @@ static bool spares_are_valid(const struct kmem_cache *cache)
 	return count == cache->spare_count;
 }
 
-static bool depot_is_valid(const struct kmem_cache *cache, struct tally *tally)
+/* The magazines of one of the depot's lists, of which there must be so many. */
+static bool stores_are_valid(const struct kmem_cache *cache, const struct slabpool_store *store,
+			     uint32_t wanted, size_t *objects, struct tally *tally)
 {
-	const struct slabpool_store *store;
-	size_t count = 0, objects = 0;
+	uint32_t count = 0;
 
-	for (store = cache->full; store; store = store->next) {
-		if (store->count > store->capacity || count > cache->full_count ||
+	for (; store; store = store->next) {
+		if (store->count > store->capacity || count == wanted ||
 		    !held_are_valid(cache, store->object, store->count, tally))
 			return false;
 		count++;
-		objects += store->count;
+		*objects += store->count;
 	}
-	return count == cache->full_count && objects == cache->depot_objects &&
+	return count == wanted;
+}
+
+static bool depot_is_valid(const struct kmem_cache *cache, struct tally *tally)
+{
+	size_t objects = 0;
+
+	return stores_are_valid(cache, cache->full, cache->full_count, &objects, tally) &&
+	       stores_are_valid(cache, cache->old, cache->old_count, &objects, tally) &&
+	       cache->full_low <= cache->full_count && objects == cache->depot_objects &&
 	       spares_are_valid(cache);
 }
 

@@ -21,17 +21,26 @@
 
 struct slabpool_slot;
 
+/* What misuse detection costs is measured against a library without it. Never build so. */
+#if defined(SLABPOOL_BENCH_NO_CHECK)
+#define SLABPOOL_CHECKS false
+#else
+#define SLABPOOL_CHECKS true
+#endif
+
 #if defined(__FRAMAC__)
 #define SLABPOOL_API
 #define SLABPOOL_LIKELY(x) (x)
 #define SLABPOOL_UNLIKELY(x) (x)
 #define SLABPOOL_COLD
+#define SLABPOOL_NOINLINE
 #define SLABPOOL_NORETURN
 #define SLABPOOL_MALLOC
 #define SLABPOOL_PRINTF(fmt, args)
 #define SLABPOOL_THREAD_LOCAL
 #define SLABPOOL_ALIGNED(n)
 #define SLABPOOL_NO_CACHE(cache) false
+#define SLABPOOL_UNROLL
 #define SLABPOOL_ALIGNOF(type) (sizeof(type) < 8 ? sizeof(type) : 8)
 
 /*
@@ -82,10 +91,13 @@ uint8_t *slabpool_state_at(uintptr_t state_of_0, const void *object, uint32_t sh
 #define SLABPOOL_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SLABPOOL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define SLABPOOL_COLD __attribute__((__noinline__, __cold__))
+#define SLABPOOL_NOINLINE __attribute__((__noinline__))
 #define SLABPOOL_NORETURN __attribute__((__noreturn__))
 #define SLABPOOL_MALLOC __attribute__((__malloc__))
 #define SLABPOOL_PRINTF(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
 #define SLABPOOL_ALIGNED(n) __attribute__((__aligned__(n)))
+/* The next loop has few rounds, and its index costs more than they do. */
+#define SLABPOOL_UNROLL _Pragma("GCC unroll 4")
 /* Where a system protects address 0, a NULL cache is caught by it, and not on every call. */
 #if defined(SLABPOOL_BARE)
 #define SLABPOOL_NO_CACHE(cache) SLABPOOL_UNLIKELY((cache) == NULL)

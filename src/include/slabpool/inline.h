@@ -33,9 +33,12 @@ static inline size_t slabpool_granule_of(const struct slabpool_hot *hot, const v
 static inline void *slabpool_hot_take(const struct slabpool_hot *hot, struct slabpool_magazine *m,
 				      uint32_t left)
 {
+	uint32_t shift = hot->granule_shift;
+	uint8_t tag = hot->tag;
 	void *object = slabpool_magazine_pop(m, left);
 
-	slabpool_store_u8(slabpool_state_at(hot->state_of_0, object, hot->granule_shift), hot->tag);
+	if (SLABPOOL_CHECKS)
+		slabpool_store_u8(slabpool_state_at(hot->state_of_0, object, shift), tag);
 	return object;
 }
 
@@ -48,14 +51,18 @@ static inline bool slabpool_hot_give(const struct slabpool_hot *hot, struct slab
 	size_t count = m->count;
 	uint8_t *state;
 
-	if (SLABPOOL_UNLIKELY(granule >= slabpool_load_size(&hot->granules)))
+	if (SLABPOOL_CHECKS) {
+		if (SLABPOOL_UNLIKELY(granule >= slabpool_load_size(&hot->granules)))
+			return false;
+		state = &hot->state[granule];
+		if (SLABPOOL_UNLIKELY(slabpool_load_u8(state) != hot->fast_tag))
+			return false;
+		if (SLABPOOL_UNLIKELY(count == m->capacity))
+			return false;
+		slabpool_store_u8(state, 0);
+	} else if (SLABPOOL_UNLIKELY(count == m->capacity)) {
 		return false;
-	state = &hot->state[granule];
-	if (SLABPOOL_UNLIKELY(slabpool_load_u8(state) != hot->fast_tag))
-		return false;
-	if (SLABPOOL_UNLIKELY(count == m->capacity))
-		return false;
-	slabpool_store_u8(state, 0);
+	}
 	slabpool_magazine_push(m, count, object);
 	return true;
 }

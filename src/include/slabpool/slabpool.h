@@ -47,8 +47,11 @@ enum slabpool_misuse {
 	  "atomic exchange on free: two frees in the same instant are told apart")               \
 	X(unsigned int, magazines, 1, 0, 1, "thread caches")                                     \
 	X(unsigned int, limit, 64, 1, 256, "objects a magazine, capped by magazine_kib")         \
-	X(unsigned int, magazine_kib, 64, 1, 1024, "bytes that one magazine may hold, in KiB")   \
-	X(unsigned int, shared, 64, 0, 65536, "full magazines that a depot keeps")               \
+	X(unsigned int, magazine_kib, 256, 1, 1024, "bytes that one magazine may hold, in KiB")   \
+	X(unsigned int, shared, 65536, 0, 65536,                                                 \
+	  "full magazines that a depot keeps, capped by depot_kib")                             \
+	X(unsigned int, depot_kib, 262144, 0, 4194304,                                           \
+	  "free objects that a depot keeps, in KiB; those not used for retain_ms go")            \
 	X(unsigned int, min_order, 4, 0, 8, "smallest slab: 2^n pages")                          \
 	X(unsigned int, max_order, 5, 0, 10, "largest slab that more than one object asks for")  \
 	X(unsigned int, min_objects, 8, 1, 64, "objects that a slab should hold")                \
