@@ -85,9 +85,13 @@ void end_of_program(struct world *w)
 			give_back_live(w, i);
 	stats_check_all(w, "statistics");
 	for (unsigned int t = 0; t < FUZZ_THREADS && (w->a->caps & CAP_THREADS); t++) {
+		void *record = fuzz_platform.record[t];
+
+		/* As in run_thread_exit(): the platform forgets before it calls. */
 		fuzz_platform.thread = t;
-		if (fuzz_platform.record[t])
-			w->a->thread_exit(w->pool, fuzz_platform.record[t]);
+		fuzz_platform.record[t] = NULL;
+		if (record)
+			w->a->thread_exit(w->pool, record);
 	}
 	destroy_caches(w);
 	if (!(w->a->caps & CAP_STATS))
