@@ -341,6 +341,7 @@ static void run_check(struct world *w, const struct fuzz_call *call)
 	(void)call;
 	world_act(w);
 	world_check(w);
+	world_only_looked(w);
 }
 
 const struct fuzz_op op_check = {

@@ -37,10 +37,10 @@ static void run_damage(struct world *w, const struct fuzz_call *call)
 
 	if (root == FUZZ_NONE || !(w->a->caps & CAP_FORK))
 		return;
-	if (!w->a->is_valid(w->pool))
-		fuzz_fail("valid", "an invariant does not hold, before any damage");
+	world_check_valid(w);
 	if (w->a->damage(w->cache[root].k, call->arg[1], call->arg[2]) == FUZZ_SEEN_MISSED)
 		fuzz_fail("valid", "is_valid does not see the damage");
+	world_only_looked(w);
 }
 
 const struct fuzz_op op_damage = {

@@ -76,6 +76,7 @@ struct world {
 	uint32_t fired_before;       /* injected faults before this operation */
 	bool warned_ctor_zero, warned_pool_zero;  /* said once an instance */
 	bool given_up;               /* nothing can be waited for: the program ends here */
+	uint32_t valid_at;           /* operation before which all is known to be valid; 0: none */
 	uint64_t events;             /* shown to the observer */
 	uint32_t may_end;            /* reports after which the program may be ended */
 	jmp_buf fatal;
@@ -92,6 +93,9 @@ void fuzz_run(const struct fuzz_target *target, const uint8_t *data, size_t size
 	      FILE *emit);
 /* Every structure is valid, statistics are right, contents are kept. */
 void world_check(struct world *w);
+void world_check_valid(struct world *w);
+/* This operation found everything valid and changed nothing. */
+void world_only_looked(struct world *w);
 /* The setup operation that all targets share. */
 extern const struct fuzz_op op_instance;
 
