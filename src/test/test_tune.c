@@ -134,6 +134,44 @@ static void test_limits(void)
 	instance_close();
 }
 
+/* Takes and gives back n objects some times over, in all of a second. */
+static void use_for_a_second(struct kmem_cache *cache, unsigned int n)
+{
+	void *object[MANY];
+	unsigned int round;
+
+	for (round = 0; round < 20; round++) {
+		alloc_all(cache, object, n);
+		kmem_cache_free_bulk(cache, n, object);
+	}
+	tp.now += 1000;
+}
+
+/* What of the depot is in use stays; what nobody needed for retain_ms goes back to the system. */
+static void test_old_depot(void)
+{
+	struct kmem_cache *cache;
+	unsigned int second;
+	size_t slabs;
+
+	instance_open(0, 10000);
+	cache = slabpool_cache_create(pool, "depot", 64, NULL, 0);
+	slabpool_cache_tune(cache, 8, 8, 1000);
+	for (second = 0; second < 40; second++)
+		use_for_a_second(cache, MANY);
+	is_uint(info_of(cache).depot_objects, MANY - 16, "what is needed again and again stays");
+	slabs = info_of(cache).slabs;
+	for (second = 0; second < 9; second++)
+		use_for_a_second(cache, 64);
+	is_uint(info_of(cache).depot_objects, MANY - 16, "what is not needed stays for a while");
+	for (second = 0; second < 31; second++)
+		use_for_a_second(cache, 64);
+	ok(info_of(cache).depot_objects <= 64, "then all but what is needed is gone");
+	ok(info_of(cache).slabs < slabs, "and slabs with it");
+	ok(adds_up(cache), "the four places add up");
+	instance_close();
+}
+
 /* Objects of different slabs start at different colours, and wrap around. */
 static void test_colours(void)
 {
@@ -264,6 +302,7 @@ int main(void)
 	test_platform_open(&tp, (size_t)128 << 20, 0);
 	test_info();
 	test_limits();
+	test_old_depot();
 	test_colours();
 	test_shrink();
 	test_retention();

@@ -194,6 +194,9 @@ static void test_counts(void)
 	DAMAGE(cache->free_objects, cache->free_objects + 1, "free objects");
 	DAMAGE(cache->depot_objects, cache->depot_objects - 1, "objects in the depot");
 	DAMAGE(cache->full_count, cache->full_count + 1, "full magazines");
+	DAMAGE(cache->old_count, cache->old_count + 1, "old magazines");
+	DAMAGE(cache->old, cache->full, "full magazines that are old too");
+	DAMAGE(cache->full_low, cache->full_count + 1, "fewer full magazines than there ever were");
 	DAMAGE(cache->spare_count, cache->spare_count + 1, "spare stores");
 	DAMAGE(pool->meta[META_STORE_16].free_objects, 0, "free objects of the allocator's own");
 	DAMAGE(pool->meta[META_STORE_16].slabs, 0, "slabs of the allocator's own");
