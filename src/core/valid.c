@@ -17,6 +17,7 @@
  */
 #include "core/instance.h"
 #include "core/lookup.h"
+#include "core/memory.h"
 #include "core/thread.h"
 
 static uint32_t state_at(const struct arena *arena, const unsigned char *object)
@@ -55,29 +56,41 @@ static bool start_is_valid(const struct kmem_cache *cache, const struct slab *sl
 	return !is_free && state == cache->hot.tag;
 }
 
+/* No state byte is set in a stretch; many are long. */
+static bool none_between(const uint8_t *state, size_t from, size_t to)
+{
+	uint64_t word;
+
+	for (; from + sizeof(word) <= to; from += sizeof(word)) {
+		memcpy(&word, state + from, sizeof(word));
+		if (word)
+			return false;
+	}
+	for (; from < to; from++)
+		if (slabpool_load_u8(&state[from]) != STATE_NONE)
+			return false;
+	return true;
+}
+
 /* State bytes of a slab's run: the tag at starts of objects that are not free, 0 elsewhere. */
 static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, struct tally *tally)
 {
 	const struct arena *arena = cache->arena;
 	const struct slab *slab = &arena->slab[which];
-	size_t first = (size_t)slab->page << (SLABPOOL_PAGE_SHIFT - arena->granule_shift);
-	size_t granules = slab->bytes >> arena->granule_shift, k;
+	const uint8_t *state = arena->state + ((size_t)slab->page <<
+					       (SLABPOOL_PAGE_SHIFT - arena->granule_shift));
+	size_t granules = slab->bytes >> arena->granule_shift, done = 0;
 	size_t start = slab->first >> arena->granule_shift;
-	uint32_t index = 0;
+	uint32_t index;
 
-	for (k = 0; k < granules; k++) {
-		uint8_t state = slabpool_load_u8(&arena->state[first + k]);
-
-		if (k == start && index < slab->capacity) {
-			if (!start_is_valid(cache, slab, index, state, tally))
-				return false;
-			start += slab->stride >> arena->granule_shift;
-			index++;
-		} else if (state != STATE_NONE) {
+	for (index = 0; index < slab->capacity; index++) {
+		if (start >= granules || !none_between(state, done, start) ||
+		    !start_is_valid(cache, slab, index, slabpool_load_u8(&state[start]), tally))
 			return false;
-		}
+		done = start + 1;
+		start += slab->stride >> arena->granule_shift;
 	}
-	return true;
+	return none_between(state, done, granules);
 }
 
 static bool pages_are_owned(const struct kmem_cache *cache, uint32_t which)
