@@ -23,8 +23,9 @@
  * hands them to the buddy lists. Data is committed run by run, when a run is allocated: that is
  * where memory can run out, and then nothing has changed.
  *
- * A freed run gives its memory back, or stays idle (ORDER_IDLE) while the idle runs together are
- * no more than the option idle_kib: touching fresh memory costs a fault a page.
+ * A freed run gives its memory back, or stays idle (ORDER_IDLE) if the caller expects that it is
+ * wanted again and while the idle runs together are no more than the option idle_kib: giving memory
+ * back is a call of the system, and touching fresh memory costs a fault a page.
  *
  * Guarantee: two runs that are allocated at the same time share no page, and
  *   opened = pages in slabs + pages in runs + pages in free runs
@@ -442,10 +443,8 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 }
 
 void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
-		    enum arena_use use)
+		    enum arena_use use, bool keep)
 {
-	bool keep = use == ARENA_RUN;
-
 	sync_lock(pool, &arena->lock);
 	arena->used[use] -= pages;
 	keep = keep && (uint64_t)arena->idle_pages + pages <=

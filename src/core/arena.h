@@ -22,7 +22,7 @@
 #define PAGE_UNOWNED 0u
 #define PAGE_LOST 0x7fffffffu  /* only inside arena_collect() */
 
-/* What pages are used for: slabs give their memory back when freed, page runs may stay idle. */
+/* What pages are used for. */
 enum arena_use { ARENA_SLAB, ARENA_RUN };
 
 /* Links of the free run that starts at a page. */
@@ -98,7 +98,8 @@ void arena_exit(struct slabpool *pool, struct arena *arena);
 */
 uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pages,
 			 enum arena_use use, bool *fresh);
-/* Frees pages of a run that was allocated for the same use. */
+/* Frees pages of a run that was allocated for the same use. They may stay idle if they are likely
+ * to be wanted again: keep. */
 /*@ requires memory: \valid(pool) && arena_ready(arena);
     requires inside: run_inside(arena, page, pages);
     terminates always: \true;
@@ -107,7 +108,7 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
     ensures ready: arena_ready(arena);
 */
 void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
-		    enum arena_use use);
+		    enum arena_use use, bool keep);
 /* An unused slab descriptor; there is one for every open page. */
 /*@ requires memory: \valid(pool) && arena_ready(arena);
     terminates always: \true;

@@ -162,6 +162,14 @@ void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store);
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
 void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
+/* Gives all slabs back, their memory idle: the cache is destroyed. Takes the lock itself. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+void depot_close(struct kmem_cache *cache);
 /* What the options say about retention, after a slab became empty. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;

@@ -31,7 +31,8 @@
  * emptied into the slabs, some magazines with each exchange.
  *
  * Memory goes back: a slab without live or cached objects is kept, up to retain_kib a cache and
- * for retain_ms; then its run goes back to its arena, and its pages to the system.
+ * for retain_ms; then its run goes back to its arena, and its pages to the system. The slabs of a
+ * cache that is destroyed leave their memory idle in the arena, for the next cache.
  *
  * Locking: the cache's lock protects lists, slabs and depot. New slabs are made, and old ones given
  * back, without it. The allocator's own caches may be locked under it.
@@ -412,15 +413,15 @@ bool depot_grow(struct kmem_cache *cache)
 	return true;
 }
 
-/* Gives a slab that is in no list back to its arena. */
-static void slab_release(struct kmem_cache *cache, uint32_t which)
+/* Gives a slab that is in no list back to its arena; idle: its memory may stay there. */
+static void slab_release(struct kmem_cache *cache, uint32_t which, bool idle)
 {
 	struct arena *arena = cache->arena;
 	uint32_t page = arena->slab[which].page, pages = 1u << cache->geometry.order;
 
 	arena_set_owner(arena, page, pages, PAGE_UNOWNED);
 	arena_slab_free(cache->pool, arena, which);
-	arena_free_run(cache->pool, arena, page, pages, ARENA_SLAB);
+	arena_free_run(cache->pool, arena, page, pages, ARENA_SLAB, idle);
 }
 
 /* True if the oldest empty slab is to go. Lock held. */
@@ -454,17 +455,27 @@ static uint32_t detach_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t
 	return chain;
 }
 
-void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
+static void chain_release(struct kmem_cache *cache, uint32_t chain, bool idle)
 {
-	uint32_t chain = detach_due(cache, keep_bytes, max_age), next;
+	uint32_t next;
 
 	if (chain != SLAB_NO_SLAB && (cache->flags & SLAB_TYPESAFE_BY_RCU) &&
 	    cache->pool->options.rcu_synchronize)
 		cache->pool->options.rcu_synchronize();
 	for (; chain != SLAB_NO_SLAB; chain = next) {
 		next = cache->arena->slab[chain].next;
-		slab_release(cache, chain);
+		slab_release(cache, chain, idle);
 	}
+}
+
+void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
+{
+	chain_release(cache, detach_due(cache, keep_bytes, max_age), false);
+}
+
+void depot_close(struct kmem_cache *cache)
+{
+	chain_release(cache, detach_due(cache, 0, 0), true);
 }
 
 void depot_trim_default(struct kmem_cache *cache)

@@ -98,7 +98,7 @@ bool pages_free(struct slabpool *pool, const void *p, uint8_t kind)
 	if (pool->options.init_on_free)
 		memset(arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT), 0,
 		       (size_t)pages << SLABPOOL_PAGE_SHIFT);
-	arena_free_run(pool, arena, page, pages, ARENA_RUN);
+	arena_free_run(pool, arena, page, pages, ARENA_RUN, true);
 	return true;
 }
 

@@ -536,7 +536,7 @@ void slabpool_cache_destroy(struct kmem_cache *cache)
 		return;
 	}
 	instance_event(pool, &event);
-	depot_trim(cache, 0, 0);
+	depot_close(cache);
 	name = cache->own_name;
 	name_bytes = cache->name_bytes;
 	sync_lock(pool, &pool->lock);

@@ -153,7 +153,7 @@ static void give(uint32_t number)
 	uint32_t k;
 
 	read_run(number);
-	arena_free_run(pool, &arena, r->page, r->pages, r->use);
+	arena_free_run(pool, &arena, r->page, r->pages, r->use, pick(4) != 0);
 	for (k = 0; k < r->pages; k++)
 		owner[r->page + k] = 0;
 	r->pages = 0;
@@ -253,19 +253,19 @@ static void test_idle(void)
 
 	open_arena(256);
 	arena_free_run(pool, &arena, arena_alloc_run(pool, &arena, 1, ARENA_SLAB, &fresh), 1,
-		       ARENA_SLAB);
+		       ARENA_SLAB, false);
 	before = tp.committed;
 	page = arena_alloc_run(pool, &arena, 32, ARENA_RUN, &fresh);
 	ok(fresh, "the first use of memory is fresh");
 	memset(address(page), 0x55, 32 * SLABPOOL_PAGE_SIZE);
-	arena_free_run(pool, &arena, page, 32, ARENA_RUN);
+	arena_free_run(pool, &arena, page, 32, ARENA_RUN, true);
 	is_uint(tp.committed, before + 32 * SLABPOOL_PAGE_SIZE, "a freed run stays idle");
 	ok(arena.idle_pages >= 32, "and is counted");
 	page = arena_alloc_run(pool, &arena, 32, ARENA_RUN, &fresh);
 	ok(!fresh, "an idle run is not called fresh");
 	is_uint(address(page)[5], 0x55, "it is the same memory");
 	is_uint(tp.committed, before + 32 * SLABPOOL_PAGE_SIZE, "no more is committed");
-	arena_free_run(pool, &arena, page, 32, ARENA_RUN);
+	arena_free_run(pool, &arena, page, 32, ARENA_RUN, true);
 	bytes = (size_t)arena.idle_pages << SLABPOOL_PAGE_SHIFT;
 	is_uint(arena_reap(pool, &arena), bytes, "reap tells the bytes");
 	is_uint(arena.idle_pages, 0, "nothing is idle then");
@@ -273,12 +273,12 @@ static void test_idle(void)
 	is_uint(arena_reap(pool, &arena), 0, "a second reap finds nothing");
 	page = arena_alloc_run(pool, &arena, 65, ARENA_RUN, &fresh);
 	ok(fresh, "after reap memory is fresh again");
-	arena_free_run(pool, &arena, page, 65, ARENA_RUN);
+	arena_free_run(pool, &arena, page, 65, ARENA_RUN, true);
 	is_uint(arena.idle_pages, 0, "a run beyond idle_kib goes back at once");
 	page = arena_alloc_run(pool, &arena, 16, ARENA_SLAB, &fresh);
 	before = tp.committed;
-	arena_free_run(pool, &arena, page, 16, ARENA_SLAB);
-	is_uint(tp.committed, before - 16 * SLABPOOL_PAGE_SIZE, "a slab's run goes back at once");
+	arena_free_run(pool, &arena, page, 16, ARENA_SLAB, false);
+	is_uint(tp.committed, before - 16 * SLABPOOL_PAGE_SIZE, "a run that is not to be kept goes back at once");
 	ok(arena_is_valid(&arena), "valid");
 	close_arena();
 }

@@ -58,7 +58,7 @@ enum slabpool_misuse {
 	X(unsigned int, retain_kib, 16384, 0, 4194304, "empty slabs that a cache keeps, in KiB") \
 	X(unsigned int, retain_ms, 10000, 0, 3600000, "how long it keeps them, in ms")           \
 	X(unsigned int, idle_kib, 65536, 0, 4194304,                                             \
-	  "free page runs of an arena that keep their memory, in KiB")                           \
+	  "memory that an arena keeps of freed page runs and destroyed caches, in KiB")          \
 	X(unsigned int, arena_mib, 0, 0, 16777216,                                               \
 	  "address space reserved for each granule size, in MiB; 0: as much as the system allows") \
 	X(unsigned int, granule, 0, 0, 1024, "one arena with this granule; 0: by object size")   \
