@@ -44,6 +44,8 @@
 #include "core/sync.h"
 #include "core/thread.h"
 
+/* Smaller objects share cache lines and come with their neighbours. */
+#define PREFETCH_STRIDE 128u
 /* Empty stores that a cache keeps. */
 #define SPARES 64u
 /* Exchanges between two looks at the clock, and old magazines that one exchange empties. */
@@ -261,6 +263,22 @@ void depot_flush(struct kmem_cache *cache)
 	sync_unlock(cache->pool, &cache->lock);
 }
 
+/* What was full in the depot is soon allocated, and has been cold since it was freed. Measured, with
+ * 100,000 objects freed in order and at random, in ns a pair: 22 to 16 and 25 to 21 at 1 KiB, 39 to
+ * 29 and 56 to 35 at 8 KiB; but 9 to 11 at 16 bytes, where several share a line. */
+static void prefetch(const struct kmem_cache *cache, const struct slabpool_store *store)
+{
+	uint32_t k;
+
+	if (cache->geometry.stride < PREFETCH_STRIDE)
+		return;
+	for (k = 0; k < store->count; k++) {
+		SLABPOOL_PREFETCH(slabpool_state_at(cache->hot.state_of_0, store->object[k],
+						    cache->hot.granule_shift));
+		SLABPOOL_PREFETCH(store->object[k]);
+	}
+}
+
 /* Exchanges the empty loaded magazine for a full one of the depot. Lock held. */
 static bool exchange_for_full(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
@@ -269,6 +287,7 @@ static bool exchange_for_full(struct kmem_cache *cache, struct slabpool_slot *sl
 	if (!store)
 		return false;
 	cache->exchanges++;
+	prefetch(cache, store);
 	spare_put(cache, magazine_unload(&slot->loaded));
 	magazine_load(&slot->loaded, store);
 	return true;
@@ -399,7 +418,7 @@ bool depot_grow(struct kmem_cache *cache)
 	slab_init(slab, arena->bits + (size_t)page * arena->words_a_page, cache->geometry.capacity,
 		  next_colour(cache), cache->geometry.stride, (uint32_t)slab_run_bytes(cache));
 	slab->owner = cache;
-	slab->cache = cache->id;
+	slabpool_store_u32(&slab->cache, cache->id);
 	slab->page = page;
 	slab->list = LIST_NONE;
 	slab->stamp = now_seconds(cache);

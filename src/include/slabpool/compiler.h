@@ -34,6 +34,7 @@ struct slabpool_slot;
 #define SLABPOOL_UNLIKELY(x) (x)
 #define SLABPOOL_COLD
 #define SLABPOOL_NOINLINE
+#define SLABPOOL_PREFETCH(p)
 #define SLABPOOL_NORETURN
 #define SLABPOOL_MALLOC
 #define SLABPOOL_PRINTF(fmt, args)
@@ -92,6 +93,7 @@ uint8_t *slabpool_state_at(uintptr_t state_of_0, const void *object, uint32_t sh
 #define SLABPOOL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define SLABPOOL_COLD __attribute__((__noinline__, __cold__))
 #define SLABPOOL_NOINLINE __attribute__((__noinline__))
+#define SLABPOOL_PREFETCH(p) __builtin_prefetch((p), 1)
 #define SLABPOOL_NORETURN __attribute__((__noreturn__))
 #define SLABPOOL_MALLOC __attribute__((__malloc__))
 #define SLABPOOL_PRINTF(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
