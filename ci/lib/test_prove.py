@@ -159,7 +159,9 @@ WRONG_LINES = [
     ("mempool: a failed attempt leaves the reserve alone", "mempool", "reserve_alloc",
      r"return reserve_alloc_preallocated\(m\);", "return NULL;"),
     ("mempool: a freed element never refills the reserve", "mempool", "reserve_free",
-     r"reserve_seems_full\(m\) \|\| !reserve_give\(m, element\)", "true"),
+     r"SLABPOOL_LIKELY\(reserve_seems_full\(m\)\)", "true"),
+    ("mempool: a freed element is lost", "mempool", "reserve_free_locked",
+     r"!reserve_give\(m, element\)", "false"),
 ]
 
 

@@ -16,12 +16,17 @@
 
 void *mempool_alloc_slab(gfp_t gfp, void *pool_data)
 {
-	return kmem_cache_alloc(pool_data, gfp);
+	if (SLABPOOL_NO_CACHE(pool_data))
+		return kmem_cache_alloc(NULL, gfp);
+	return cache_alloc(pool_data, gfp);
 }
 
 void mempool_free_slab(void *element, void *pool_data)
 {
-	kmem_cache_free(pool_data, element);
+	if (SLABPOOL_NO_CACHE(pool_data))
+		kmem_cache_free(NULL, element);
+	else
+		cache_free(pool_data, element, "kmem_cache_free");
 }
 
 void *mempool_kmalloc(gfp_t gfp, void *pool_data)
@@ -113,8 +118,8 @@ static void tell_create(const mempool_t *mempool)
 	instance_event(mempool->pool, &event);
 }
 
-static void tell(const mempool_t *mempool, enum slabpool_event_kind kind, const void *object,
-		 const void *result, size_t size, gfp_t gfp)
+static SLABPOOL_COLD void tell(const mempool_t *mempool, enum slabpool_event_kind kind,
+			       const void *object, const void *result, size_t size, gfp_t gfp)
 {
 	struct slabpool_event event = {
 		.kind = kind, .owner = mempool, .object = object, .result = result, .size = size,
@@ -277,8 +282,11 @@ static bool wait_for_elements(mempool_t *pool, unsigned int missing, const char 
 	bool waited = true;
 
 	reserve_lock(pool);
-	if ((unsigned int)pool->curr_nr < missing)
+	if ((unsigned int)pool->curr_nr < missing) {
+		slabpool_store_int(&pool->waiters, pool->waiters + 1);
 		waited = sync_wait(pool->pool, &pool->wait, &pool->lock, WAIT_MILLISECONDS);
+		slabpool_store_int(&pool->waiters, pool->waiters - 1);
+	}
 	reserve_unlock(pool);
 	if (!waited)
 		check_report(pool->pool, &report);
@@ -296,21 +304,44 @@ static SLABPOOL_COLD void report_zero(mempool_t *pool)
 		check_report(pool->pool, &report);
 }
 
-void *mempool_alloc(mempool_t *pool, gfp_t gfp)
+/* Neither the backend nor the reserve had any: tries harder, and waits if gfp may. */
+static SLABPOOL_COLD void *alloc_again(mempool_t *pool, gfp_t gfp)
 {
-	gfp_t first = reserve_gfp(gfp, true), again = reserve_gfp(gfp, false);
-	void *element;
+	gfp_t again = reserve_gfp(gfp, false);
+	void *element = NULL;
 
-	if (SLABPOOL_UNLIKELY(gfp & __GFP_ZERO))
-		report_zero(pool);
-	element = reserve_alloc(pool, first);
-	if (!element && again != first)
+	if (again != reserve_gfp(gfp, true))
 		element = reserve_alloc(pool, again);
 	while (!element && gfpflags_allow_blocking(gfp) &&
 	       wait_for_elements(pool, 1, "mempool_alloc"))
 		element = reserve_alloc(pool, again);
+	return element;
+}
+
+static inline void *alloc_element(mempool_t *pool, gfp_t gfp)
+{
+	void *element = reserve_alloc(pool, reserve_gfp(gfp, true));
+
+	return SLABPOOL_LIKELY(element != NULL) ? element : alloc_again(pool, gfp);
+}
+
+/* With something to say: to the observer, or about the gfp. */
+static SLABPOOL_COLD void *alloc_and_tell(mempool_t *pool, gfp_t gfp)
+{
+	void *element;
+
+	if (gfp & __GFP_ZERO)
+		report_zero(pool);
+	element = alloc_element(pool, gfp);
 	tell_element(pool, SLABPOOL_EVENT_MEMPOOL_ALLOC, NULL, element, gfp);
 	return element;
+}
+
+void *mempool_alloc(mempool_t *pool, gfp_t gfp)
+{
+	if (SLABPOOL_UNLIKELY((gfp & __GFP_ZERO) != 0 || pool->pool->event != NULL))
+		return alloc_and_tell(pool, gfp);
+	return alloc_element(pool, gfp);
 }
 
 void *mempool_alloc_preallocated(mempool_t *pool)
@@ -369,12 +400,19 @@ int(mempool_alloc_bulk)(mempool_t *pool, void **elements, unsigned int count,
 	return 0;
 }
 
+static SLABPOOL_COLD void tell_and_free(void *element, mempool_t *pool)
+{
+	if (element)
+		tell(pool, SLABPOOL_EVENT_MEMPOOL_FREE, element, NULL, 0, 0);
+	reserve_free(pool, element);
+}
+
 void mempool_free(void *element, mempool_t *pool)
 {
-	if (!element)
-		return;
-	tell_element(pool, SLABPOOL_EVENT_MEMPOOL_FREE, element, NULL, 0);
-	reserve_free(pool, element);
+	if (SLABPOOL_UNLIKELY(element != NULL && pool->pool->event != NULL))
+		tell_and_free(element, pool);
+	else
+		reserve_free(pool, element);
 }
 
 unsigned int mempool_free_bulk(mempool_t *pool, void **elements, unsigned int count)

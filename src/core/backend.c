@@ -52,10 +52,3 @@ void reserve_unlock(struct mempool *m)
 {
 	sync_unlock(m->pool, &m->lock);
 }
-
-bool reserve_seems_full(struct mempool *m)
-{
-	int min_nr = slabpool_load_int(&m->min_nr);
-
-	return slabpool_load_int(&m->curr_nr) >= (min_nr > 0 ? min_nr : 1);
-}

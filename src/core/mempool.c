@@ -44,83 +44,9 @@
  * promises the invariant. Where a result depends on no other thread resizing the pool meanwhile
  * the contract says so (sole_resizer).
  */
-#include "core/reserve.h"
+#include "core/mempool.h"
 
 _Static_assert(sizeof(int) == 4, "the ledger of the proof counts elements in 64 bits");
-
-/* What the first attempt leaves out, and what every attempt has: a pool has its own reserve, so
- * the allocator below shall neither wait nor complain, let alone end the program. */
-#define GFP_WITHOUT_FIRST (__GFP_DIRECT_RECLAIM | __GFP_IO)
-#define GFP_WITHOUT (__GFP_ZERO | __GFP_NOFAIL)
-#define GFP_WITH (__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
-
-gfp_t reserve_gfp(gfp_t gfp, bool first)
-{
-	gfp = (gfp & ~GFP_WITHOUT) | GFP_WITH;
-	if (first)
-		gfp &= ~GFP_WITHOUT_FIRST;
-	return gfp;
-}
-
-/* --- elements: between this thread and the backend --- */
-
-/* True for a pool over a ready-made pair of functions that names no instance. */
-/*@ requires memory: \valid_read(m);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures exact: \result <==> ready_made(m);
-*/
-static bool element_is_ready_made(const struct mempool *m)
-{
-	return (m->alloc == mempool_kmalloc && m->free == mempool_kfree) ||
-	       (m->alloc == mempool_kvmalloc && m->free == mempool_kvfree) ||
-	       (m->alloc == mempool_alloc_pages && m->free == mempool_free_pages);
-}
-
-void *element_alloc(struct mempool *m, gfp_t gfp)
-{
-	void *element;
-
-	if (element_is_ready_made(m))
-		return backend_alloc(m, gfp);
-	/*@ calls mempool_alloc_slab, mempool_kmalloc, mempool_kvmalloc, mempool_alloc_pages,
-	    mempool_user_alloc; */
-	element = m->alloc(gfp, m->pool_data);
-	return element;
-}
-
-void element_free(struct mempool *m, void *element)
-{
-	if (element_is_ready_made(m)) {
-		backend_free(m, element);
-		return;
-	}
-	/*@ calls mempool_free_slab, mempool_kfree, mempool_kvfree, mempool_free_pages,
-	    mempool_user_free; */
-	m->free(element, m->pool_data);
-}
-
-/* --- the reserve; the lock is held --- */
-
-int size_of_reserve(const struct mempool *m)
-{
-	return m->min_nr > 0 ? m->min_nr : 1;
-}
-
-void *reserve_take(struct mempool *m)
-{
-	slabpool_store_int(&m->curr_nr, m->curr_nr - 1);
-	/*@ ghost reserve_in = reserve_in - 1; */
-	return m->elements[m->curr_nr];
-}
-
-void reserve_put(struct mempool *m, void *element)
-{
-	m->elements[m->curr_nr] = element;
-	slabpool_store_int(&m->curr_nr, m->curr_nr + 1);
-	/*@ ghost reserve_in = reserve_in + 1; */
-}
 
 /* --- the reserve; these take the lock --- */
 
@@ -134,8 +60,14 @@ bool reserve_give(struct mempool *m, void *element)
 		reserve_put(m, element);
 	reserve_unlock(m);
 	if (room)
-		sync_wake(m->pool, &m->wait, true);
+		reserve_wake(m);
 	return room;
+}
+
+void reserve_free_locked(struct mempool *m, void *element)
+{
+	if (!reserve_give(m, element))
+		element_free(m, element);
 }
 
 void *reserve_alloc_preallocated(struct mempool *m)
@@ -147,23 +79,6 @@ void *reserve_alloc_preallocated(struct mempool *m)
 		element = reserve_take(m);
 	reserve_unlock(m);
 	return element;
-}
-
-void *reserve_alloc(struct mempool *m, gfp_t gfp)
-{
-	void *element = element_alloc(m, gfp);
-
-	if (element)
-		return element;
-	return reserve_alloc_preallocated(m);
-}
-
-void reserve_free(struct mempool *m, void *element)
-{
-	if (!element)
-		return;
-	if (reserve_seems_full(m) || !reserve_give(m, element))
-		element_free(m, element);
 }
 
 /* --- bulk --- */
@@ -301,7 +216,7 @@ unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigne
 	}
 	reserve_unlock(m);
 	if (given > 0)
-		sync_wake(m->pool, &m->wait, true);
+		reserve_wake(m);
 	return given;
 }
 
@@ -409,6 +324,20 @@ static int reserve_set_up(struct mempool *m)
 	return 0;
 }
 
+/* True for a pool over a ready-made pair of functions that names no instance. */
+/*@ requires memory: \valid_read(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> ready_made(m);
+*/
+static bool element_is_ready_made(const struct mempool *m)
+{
+	return (m->alloc == mempool_kmalloc && m->free == mempool_kfree) ||
+	       (m->alloc == mempool_kvmalloc && m->free == mempool_kvfree) ||
+	       (m->alloc == mempool_alloc_pages && m->free == mempool_free_pages);
+}
+
 int reserve_init(struct slabpool *pool, struct mempool *m, int min_nr, mempool_alloc_t *alloc,
 		 mempool_free_t *free, void *pool_data)
 {
@@ -421,6 +350,8 @@ int reserve_init(struct slabpool *pool, struct mempool *m, int min_nr, mempool_a
 	m->alloc = alloc;
 	m->free = free;
 	m->pool_data = pool_data;
+	m->waiters = 0;
+	m->by_instance = element_is_ready_made(m);
 	if (reserve_set_up(m) != 0)
 		return RESERVE_NO_MEMORY;
 	if (!reserve_fill(m)) {

@@ -161,25 +161,17 @@ void reserve_lock(struct mempool *m);
     assigns m->lock;
 */
 void reserve_unlock(struct mempool *m);
-/*
- * A glance without the lock, so that frees do not queue for it: true if the reserve was full at a
- * moment after the calling thread got what it is about to free. (Whoever took an element out of
- * the reserve lowered curr_nr before; a thread that has the element sees that or a later value.)
- */
-/*@ requires pool: pool_valid(m);
-    terminates always: \true;
-    exits never: \false;
-    assigns m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1];
-    ensures invariant: pool_valid(m);
-    ensures full: \result ==> m->curr_nr == reserve_size(m);
-    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
-*/
-bool reserve_seems_full(struct mempool *m);
 
 /*
  * --- Proved: the reserve. Postconditions about m speak of the moment when the lock was given
  * --- back for the last time.
  */
+
+/* What the first attempt leaves out, and what every attempt has: a pool has its own reserve, so
+ * the allocator below shall neither wait nor complain, let alone end the program. */
+#define GFP_WITHOUT_FIRST (__GFP_DIRECT_RECLAIM | __GFP_IO)
+#define GFP_WITHOUT (__GFP_ZERO | __GFP_NOFAIL)
+#define GFP_WITH (__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
 
 /* The gfp of the first attempt, which must not block, and of all others. Neither zeroes, ends the
  * program or prints a message. */
@@ -193,7 +185,237 @@ bool reserve_seems_full(struct mempool *m);
     ensures no_zero: (\result & ___GFP_ZERO) == 0;
     ensures no_end: (\result & ___GFP_NOFAIL) == 0;
 */
-gfp_t reserve_gfp(gfp_t gfp, bool first);
+static inline gfp_t reserve_gfp(gfp_t gfp, bool first)
+{
+	gfp = (gfp & ~GFP_WITHOUT) | GFP_WITH;
+	if (first)
+		gfp &= ~GFP_WITHOUT_FIRST;
+	return gfp;
+}
+
+/* --- elements: between this thread and the backend --- */
+
+/* One element from the pool's backend, or NULL. What names no instance is asked through the pool's
+ * own: backend.c. */
+/*@ requires memory: \valid_read(m);
+    requires functions: pool_callbacks(m);
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures none: \result == \null ==> backend_out == \old(backend_out);
+    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
+*/
+static inline void *element_alloc(struct mempool *m, gfp_t gfp)
+{
+	void *element;
+
+	if (SLABPOOL_UNLIKELY(m->by_instance))
+		return backend_alloc(m, gfp);
+	/*@ calls mempool_alloc_slab, mempool_kmalloc, mempool_kvmalloc, mempool_alloc_pages,
+	    mempool_user_alloc; */
+	element = m->alloc(gfp, m->pool_data);
+	return element;
+}
+
+/* Gives one back to it. */
+/*@ requires memory: \valid_read(m);
+    requires functions: pool_callbacks(m);
+    requires element: element != \null;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns backend_out;
+    ensures one: backend_out == \old(backend_out) - 1;
+*/
+static inline void element_free(struct mempool *m, void *element)
+{
+	if (SLABPOOL_UNLIKELY(m->by_instance)) {
+		backend_free(m, element);
+		return;
+	}
+	/*@ calls mempool_free_slab, mempool_kfree, mempool_kvfree, mempool_free_pages,
+	    mempool_user_free; */
+	m->free(element, m->pool_data);
+}
+
+/* --- the reserve --- */
+
+/* Elements that the full reserve holds. */
+/*@ requires memory: \valid_read(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures size: \result == reserve_size(m);
+*/
+static inline int size_of_reserve(const struct mempool *m)
+{
+	return m->min_nr > 0 ? m->min_nr : 1;
+}
+
+/* Takes the last element; the lock is held. */
+/*@ requires pool: pool_valid(m);
+    requires some: m->curr_nr > 0;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->curr_nr, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures last: \result == \old(m->elements[m->curr_nr - 1]) && \result != \null;
+    ensures one_less: m->curr_nr == \old(m->curr_nr) - 1;
+    ensures ledger: reserve_in == \old(reserve_in) - 1;
+*/
+static inline void *reserve_take(struct mempool *m)
+{
+	slabpool_store_int(&m->curr_nr, m->curr_nr - 1);
+	/*@ ghost reserve_in = reserve_in - 1; */
+	return m->elements[m->curr_nr];
+}
+
+/* Adds an element; the lock is held. */
+/*@ requires pool: pool_valid(m);
+    requires room: m->curr_nr < reserve_size(m);
+    requires element: element != \null;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->elements[m->curr_nr], m->curr_nr, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures last: m->elements[m->curr_nr - 1] == element;
+    ensures kept: elements_kept{Pre, Post}(m, \old(m->curr_nr));
+    ensures one_more: m->curr_nr == \old(m->curr_nr) + 1;
+    ensures ledger: reserve_in == \old(reserve_in) + 1;
+*/
+static inline void reserve_put(struct mempool *m, void *element)
+{
+	m->elements[m->curr_nr] = element;
+	slabpool_store_int(&m->curr_nr, m->curr_nr + 1);
+	/*@ ghost reserve_in = reserve_in + 1; */
+}
+
+/* Wakes who waits. The lock is not held: a thread that comes to wait later finds what was put. */
+/*@ requires memory: \valid(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->wait;
+*/
+static inline void reserve_wake(struct mempool *m)
+{
+	if (SLABPOOL_UNLIKELY(slabpool_load_int(&m->waiters) > 0))
+		sync_wake(m->pool, &m->wait, true);
+}
+
+/* Puts an element back under the lock and wakes who waits; false if the reserve is full: the
+ * element is not taken. */
+/*@ requires pool: pool_valid(m);
+    requires element: element != \null;
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], reserve_in;
+    ensures pool: pool_valid(m);
+    ensures taken: \result ==> reserve_in == \old(reserve_in) + 1;
+    ensures full: !\result ==> m->curr_nr == reserve_size(m) && reserve_in == \old(reserve_in);
+    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
+*/
+bool reserve_give(struct mempool *m, void *element);
+
+/* From the reserve only; NULL only if it is empty. */
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_wide;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], reserve_in;
+    ensures pool: pool_valid(m);
+    ensures guarantee: \result == \null ==> m->curr_nr == 0;
+    ensures one: \result != \null ==> reserve_in == \old(reserve_in) - 1;
+    ensures none: \result == \null ==> reserve_in == \old(reserve_in);
+*/
+void *reserve_alloc_preallocated(struct mempool *m);
+
+/*
+ * A glance without the lock, so that frees do not queue for it: true if the reserve was full at a
+ * moment after the calling thread got what it is about to free. (Whoever took an element out of
+ * the reserve lowered curr_nr before; a thread that has the element sees that or a later value.)
+ */
+/*@ requires pool: pool_valid(m);
+    terminates always: \true;
+    exits never: \false;
+    assigns m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1];
+    ensures invariant: pool_valid(m);
+    ensures full: \result ==> m->curr_nr == reserve_size(m);
+    ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
+*/
+static inline bool reserve_seems_full(struct mempool *m)
+{
+	int min_nr = slabpool_load_int(&m->min_nr);
+
+	return slabpool_load_int(&m->curr_nr) >= (min_nr > 0 ? min_nr : 1);
+}
+
+/*
+ * One attempt: the backend, then the reserve. NULL only if the reserve is empty.
+ */
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
+      array_memory[0 .. array_end - 1], backend_out,
+      reserve_in;
+    ensures pool: pool_valid(m);
+    ensures guarantee: \result == \null ==> m->curr_nr == 0;
+    ensures one: \result != \null ==> in_hand == \old(in_hand) + 1;
+    ensures none: \result == \null ==> in_hand == \old(in_hand);
+*/
+static inline void *reserve_alloc(struct mempool *m, gfp_t gfp)
+{
+	void *element = element_alloc(m, gfp);
+
+	if (SLABPOOL_LIKELY(element != NULL))
+		return element;
+	return reserve_alloc_preallocated(m);
+}
+
+/* Frees an element when a glance found room for it. */
+/*@ requires pool: pool_valid(m);
+    requires element: element != \null;
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1],
+      backend_out, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures reserve_first: backend_out == \old(backend_out) || m->curr_nr == reserve_size(m);
+    ensures one: in_hand == \old(in_hand) - 1;
+*/
+void reserve_free_locked(struct mempool *m, void *element);
+
+/* NULL is a no-op. The backend gets the element only if the reserve is full, under the lock or at a
+ * glance. */
+/*@ requires pool: pool_valid(m);
+    requires ledger: ledger_room;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1],
+      backend_out, reserve_in;
+    ensures pool: pool_valid(m);
+    ensures reserve_first: backend_out == \old(backend_out) || m->curr_nr == reserve_size(m);
+    ensures one: element != \null ==> in_hand == \old(in_hand) - 1;
+    ensures none: element == \null ==> backend_out == \old(backend_out) &&
+      reserve_in == \old(reserve_in);
+*/
+static inline void reserve_free(struct mempool *m, void *element)
+{
+	if (!element)
+		return;
+	if (SLABPOOL_LIKELY(reserve_seems_full(m)))
+		element_free(m, element);
+	else
+		reserve_free_locked(m, element);
+}
 
 /*
  * Sets a pool up and fills its reserve. 0, -EINVAL for a negative min_nr or a NULL function,
@@ -242,37 +464,6 @@ int reserve_init(struct slabpool *pool, struct mempool *m, int min_nr, mempool_a
 void reserve_exit(struct mempool *m);
 
 /*
- * One attempt: the backend, then the reserve. NULL only if the reserve is empty.
- */
-/*@ requires pool: pool_valid(m);
-    requires ledger: ledger_room;
-    terminates always: \true;
-    exits never: \false;
-    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
-      array_memory[0 .. array_end - 1], backend_out,
-      reserve_in;
-    ensures pool: pool_valid(m);
-    ensures guarantee: \result == \null ==> m->curr_nr == 0;
-    ensures one: \result != \null ==> in_hand == \old(in_hand) + 1;
-    ensures none: \result == \null ==> in_hand == \old(in_hand);
-*/
-void *reserve_alloc(struct mempool *m, gfp_t gfp);
-
-/* From the reserve only; NULL only if it is empty. */
-/*@ requires pool: pool_valid(m);
-    requires ledger: ledger_wide;
-    terminates always: \true;
-    exits never: \false;
-    assigns m->lock, m->min_nr, m->curr_nr, m->elements,
-      array_memory[0 .. array_end - 1], reserve_in;
-    ensures pool: pool_valid(m);
-    ensures guarantee: \result == \null ==> m->curr_nr == 0;
-    ensures one: \result != \null ==> reserve_in == \old(reserve_in) - 1;
-    ensures none: \result == \null ==> reserve_in == \old(reserve_in);
-*/
-void *reserve_alloc_preallocated(struct mempool *m);
-
-/*
  * Fills the NULL entries of elements: from the backend while it gives, the rest from the reserve,
  * all or none of them. @return how many are NULL still.
  */
@@ -291,22 +482,6 @@ void *reserve_alloc_preallocated(struct mempool *m);
 */
 unsigned int reserve_alloc_bulk(struct mempool *m, void **elements, unsigned int count,
 				gfp_t gfp);
-
-/* NULL is a no-op. The backend gets the element only if the reserve is full, under the lock or at a
- * glance. */
-/*@ requires pool: pool_valid(m);
-    requires ledger: ledger_room;
-    terminates always: \true;
-    exits never: \false;
-    assigns m->lock, m->wait, m->min_nr, m->curr_nr, m->elements, array_memory[0 .. array_end - 1],
-      backend_out, reserve_in;
-    ensures pool: pool_valid(m);
-    ensures reserve_first: backend_out == \old(backend_out) || m->curr_nr == reserve_size(m);
-    ensures one: element != \null ==> in_hand == \old(in_hand) - 1;
-    ensures none: element == \null ==> backend_out == \old(backend_out) &&
-      reserve_in == \old(reserve_in);
-*/
-void reserve_free(struct mempool *m, void *element);
 
 /*
  * Puts the first elements into the reserve while it has room, up to the first NULL entry.

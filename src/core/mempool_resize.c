@@ -16,7 +16,7 @@
  * sizes alone: whatever other threads do, the call ends. If two threads resize one pool at once
  * one of the sizes wins and nothing is lost.
  */
-#include "core/reserve.h"
+#include "core/mempool.h"
 
 /* Moves the elements to an array of n entries; the lock is held. The old array is the caller's. */
 /*@ requires pool: pool_valid(m);

@@ -34,8 +34,10 @@ typedef struct mempool {
 	void *pool_data;            /**< handed to alloc and free */
 	mempool_alloc_t *alloc;
 	mempool_free_t *free;
-	struct slabpool_wait wait;  /**< who waits for an element to come back */
 	struct slabpool *pool;      /**< the instance whose memory and platform are used */
+	int waiters;                /**< threads that wait */
+	bool by_instance;           /**< over ready-made functions that name no instance */
+	struct slabpool_wait wait;  /**< who waits for an element to come back */
 } mempool_t;
 
 /**
