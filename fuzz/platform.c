@@ -208,6 +208,19 @@ static int platform_commit(void *context, void *address, size_t bytes, bool in)
 	return 0;
 }
 
+static void platform_discard(void *context, void *address, size_t bytes)
+{
+	size_t from = (size_t)((unsigned char *)address - buffer), g;
+
+	(void)context;
+	find_reservation(address, bytes, "discard");
+	for (g = from >> GRAIN_SHIFT; g << GRAIN_SHIFT < from + bytes; g++)
+		if (grains[g] != GRAIN_COMMITTED)
+			fuzz_fail("platform", "discard(%p, %zu) of what is not committed", address,
+				  bytes);
+	memset(address, 0, bytes);
+}
+
 static int platform_sync_init(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait)
 {
 	(void)context;
@@ -318,6 +331,7 @@ void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_pl
 		.reserve = platform_reserve,
 		.unreserve = platform_unreserve,
 		.commit = platform_commit,
+		.discard = platform_discard,
 		.sync_init = platform_sync_init,
 		.sync_exit = platform_sync_exit,
 		.lock = platform_lock,

@@ -288,7 +288,7 @@ static void run_put(struct arena *arena, uint32_t page, uint32_t order, uint8_t 
 		uint32_t buddy = page ^ (1u << order);
 
 		if (buddy >= arena->opened ||
-		    (arena->order[buddy] & ~ORDER_IDLE) != order + 1)
+		    (arena->order[buddy] & ORDER_MASK) != order + 1)
 			break;
 		idle |= run_unlink(arena, buddy, order);
 		page = page < buddy ? page : buddy;
@@ -366,7 +366,7 @@ static uint32_t huge_find(struct arena *arena, uint32_t pages, uint8_t *idle)
 	uint32_t need = (pages - 1) / ARENA_MAX_RUN + 1, have = 0, page, k;
 
 	for (page = 0; page + ARENA_MAX_RUN <= arena->opened; page += ARENA_MAX_RUN) {
-		have = (arena->order[page] & ~ORDER_IDLE) == ARENA_ORDERS ? have + 1 : 0;
+		have = (arena->order[page] & ORDER_MASK) == ARENA_ORDERS ? have + 1 : 0;
 		if (have == need) {
 			page -= (need - 1) * ARENA_MAX_RUN;
 			*idle = 0;
@@ -465,6 +465,7 @@ uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena)
 		arena->slab_free = arena->slab[slab].next;
 	else
 		slab = arena->slab_count++;
+	slabpool_store_u32(&arena->slab[slab].cache, 0); /* no more unused */
 	sync_unlock(pool, &arena->lock);
 	return slab;
 }
@@ -472,31 +473,10 @@ uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena)
 void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab)
 {
 	sync_lock(pool, &arena->lock);
-	arena->slab[slab].cache = UINT32_MAX;
+	slabpool_store_u32(&arena->slab[slab].cache, UINT32_MAX);
 	arena->slab[slab].next = arena->slab_free;
 	arena->slab_free = slab;
 	sync_unlock(pool, &arena->lock);
-}
-
-size_t arena_reap(struct slabpool *pool, struct arena *arena)
-{
-	size_t bytes;
-	uint32_t order, page;
-
-	sync_lock(pool, &arena->lock);
-	bytes = (size_t)arena->idle_pages << SLABPOOL_PAGE_SHIFT;
-	for (order = 0; order < ARENA_ORDERS && arena->idle_pages > 0; order++) {
-		for (page = arena->free_run[order]; page != ARENA_NO_PAGE;
-		     page = arena->link[page].next) {
-			if (!(arena->order[page] & ORDER_IDLE))
-				continue;
-			decommit_pages(pool, arena, page, 1u << order);
-			arena->order[page] &= (uint8_t)~ORDER_IDLE;
-			arena->idle_pages -= 1u << order;
-		}
-	}
-	sync_unlock(pool, &arena->lock);
-	return bytes;
 }
 
 void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_t owner)
@@ -514,7 +494,7 @@ static void lost_mark(struct arena *arena)
 
 	arena->used[ARENA_SLAB] = arena->used[ARENA_RUN] = 0;
 	while (page < arena->opened) {
-		uint32_t order = arena->order[page] & (uint32_t)~ORDER_IDLE;
+		uint32_t order = arena->order[page] & ORDER_MASK;
 		uint32_t owner = arena->page_map[page];
 
 		pages = order ? 1u << (order - 1) : owner >= PAGE_RUN ? owner - PAGE_RUN : 1;
@@ -559,7 +539,7 @@ bool arena_is_valid(const struct arena *arena)
 		for (page = arena->free_run[order]; page != ARENA_NO_PAGE;
 		     page = arena->link[page].next) {
 			if (page >= arena->opened || page % (1u << order) != 0 ||
-			    (arena->order[page] & ~ORDER_IDLE) != order + 1 ||
+			    (arena->order[page] & ORDER_MASK) != order + 1 ||
 			    arena->link[page].prev != prev || pages > arena->opened)
 				return false;
 			if (arena->order[page] & ORDER_IDLE)

@@ -45,7 +45,8 @@ struct arena {
 	struct slab *slab;        /* pages descriptors; slab_count were ever used */
 	struct page_link *link;   /* pages entries, valid for the head of a free run */
 	uint8_t *order;           /* pages entries: 0, or 1 + order of the free run starting here,
-	                             with ORDER_IDLE if its memory was not given back */
+	                             with ORDER_IDLE if its memory was not given back, with
+	                             ORDER_CLEAN if that of its tables was, too */
 	void *reservation;
 	size_t reserved;
 	uint32_t align;           /* base is a multiple of this many bytes */
@@ -63,6 +64,8 @@ struct arena {
 	struct kmem_cache *fast[256]; /* by tag: the cache, if a free needs no more than its tag */
 };
 #define ORDER_IDLE 0x80u
+#define ORDER_CLEAN 0x40u
+#define ORDER_MASK 0x3fu
 
 struct slabpool;
 
@@ -126,7 +129,7 @@ uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena);
     ensures first: arena->slab_free == slab;
 */
 void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab);
-/* Gives the memory of idle pages back: how many bytes. */
+/* trim.c: gives the memory of idle pages back, how many bytes, and trims the tables. */
 /*@ requires memory: \valid(pool) && arena_ready(arena);
     terminates always: \true;
     exits never: \false;
@@ -134,6 +137,14 @@ void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab);
     ensures none_idle: arena->idle_pages == 0;
 */
 size_t arena_reap(struct slabpool *pool, struct arena *arena);
+/* trim.c: gives back the memory of tables that stand for free pages only. */
+/*@ requires memory: \valid(pool) && arena_ready(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns *arena, *pool;
+    ensures ready: arena_ready(arena);
+*/
+void arena_trim(struct slabpool *pool, struct arena *arena);
 /* After fork, in the child: frees the pages and descriptors that a vanished thread was about to
  * use, or had just given up; no other call may run. */
 /*@ requires memory: \valid(pool) && arena_ready(arena);

@@ -547,6 +547,18 @@ void slabpool_cache_destroy(struct kmem_cache *cache)
 	name_free(pool, name, name_bytes);
 }
 
+/* All that the cache's own arena keeps goes back, of the others what served as its magazines. */
+static void arenas_trim(struct kmem_cache *cache)
+{
+	struct slabpool *pool = cache->pool;
+	uint32_t k;
+
+	arena_reap(pool, cache->arena);
+	for (k = 0; k < INSTANCE_ARENAS; k++)
+		if (slabpool_acquire_u8(&pool->arena_made[k]) && &pool->arena[k] != cache->arena)
+			arena_trim(pool, &pool->arena[k]);
+}
+
 int slabpool_cache_shrink(struct kmem_cache *cache)
 {
 	struct slabpool_event event = { .kind = SLABPOOL_EVENT_CACHE_SHRINK, .owner = cache };
@@ -567,6 +579,7 @@ int slabpool_cache_shrink(struct kmem_cache *cache)
 	/* The magazines that went with the objects. */
 	for (k = 0; k < META_COUNT; k++)
 		cache_reap(&cache->pool->meta[k]);
+	arenas_trim(cache);
 	instance_event(cache->pool, &event);
 	sync_lock(cache->pool, &cache->lock);
 	slabs = cache->slabs;

@@ -275,6 +275,12 @@ static int posix_commit(void *context, void *address, size_t bytes, bool in)
 	return result;
 }
 
+/* What is dropped stays accessible. */
+static void posix_discard(void *context, void *address, size_t bytes)
+{
+	posix_commit(context, address, bytes, false);
+}
+
 /* Waits go by the clock that nobody sets, where conditions can use it. */
 #if defined(_POSIX_CLOCK_SELECTION) && _POSIX_CLOCK_SELECTION > 0
 #define WAIT_CLOCK CLOCK_MONOTONIC
@@ -443,6 +449,7 @@ void posix_init(struct posix *posix, struct slabpool_platform *platform)
 		.reserve = posix_reserve,
 		.unreserve = posix_unreserve,
 		.commit = posix_commit,
+		.discard = posix_discard,
 		.sync_init = posix_sync_init,
 		.sync_exit = posix_sync_exit,
 		.lock = posix_lock,

@@ -278,7 +278,8 @@ static void test_idle(void)
 	page = arena_alloc_run(pool, &arena, 16, ARENA_SLAB, &fresh);
 	before = tp.committed;
 	arena_free_run(pool, &arena, page, 16, ARENA_SLAB, false);
-	is_uint(tp.committed, before - 16 * SLABPOOL_PAGE_SIZE, "a run that is not to be kept goes back at once");
+	is_uint(tp.committed, before - 16 * SLABPOOL_PAGE_SIZE,
+		"a run that is not to be kept goes back at once");
 	ok(arena_is_valid(&arena), "valid");
 	close_arena();
 }

@@ -83,6 +83,12 @@ struct slabpool_platform {
 	 * to the system; never fails.
 	 */
 	int (*commit)(void *context, void *address, size_t bytes, bool in);
+	/**
+	 * The range, all of it committed and reading as zero or never to be read as it is, reads as
+	 * zero from now on and stays committed; its memory may go back to the system. Other threads
+	 * may read it meanwhile: what reads as zero does so throughout. NULL where a system cannot.
+	 */
+	void (*discard)(void *context, void *address, size_t bytes);
 	/** Initialises a mutex and, if @p wait is given, its condition. 0 or a negative errno. */
 	int (*sync_init)(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait);
 	void (*sync_exit)(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait);

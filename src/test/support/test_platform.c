@@ -214,6 +214,21 @@ static int test_commit(void *context, void *address, size_t bytes, bool in)
 	return result;
 }
 
+static void test_discard(void *context, void *address, size_t bytes)
+{
+	struct test_platform *tp = (struct test_platform *)context;
+	size_t from = (size_t)((uintptr_t)address - (uintptr_t)tp->memory);
+
+	enter(tp);
+	if (!piece_of(tp, address, bytes) || bytes == 0 ||
+	    pages_missing(tp, from / TEST_PAGE, (from + bytes + TEST_PAGE - 1) / TEST_PAGE) > 0)
+		broken("discard: of what is not committed");
+	memset(address, 0, bytes);
+	tp->discards++;
+	tp->discarded += bytes;
+	leave(tp);
+}
+
 /* Without threads a lock is a mark that must be right. */
 #define MARK_FREE 0x4c6f636b46726565u
 #define MARK_HELD 0x4c6f636b48656c64u
@@ -435,6 +450,7 @@ void test_platform_reset(struct test_platform *tp)
 	tp->on_fatal = NULL;
 	tp->committed_most = tp->committed;
 	tp->reserves = tp->unreserves = tp->commits = tp->decommits = 0;
+	tp->discards = tp->discarded = 0;
 	tp->waits = tp->wakes = tp->locks = 0;
 	tp->report_count = 0;
 }
@@ -476,6 +492,7 @@ void test_platform_table(struct test_platform *tp, struct slabpool_platform *pla
 		.reserve = test_reserve,
 		.unreserve = test_unreserve,
 		.commit = test_commit,
+		.discard = test_discard,
 		.sync_init = test_sync_init,
 		.sync_exit = test_sync_exit,
 		.lock = test_lock,

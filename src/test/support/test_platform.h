@@ -75,6 +75,7 @@ struct test_platform {
 	size_t committed;          /* bytes of pages committed now */
 	size_t committed_most;
 	uint64_t reserves, unreserves, commits, decommits, waits, wakes, locks;
+	uint64_t discards, discarded; /* calls, bytes */
 	unsigned int syncs;        /* locks initialised and not given back */
 	unsigned int report_count; /* reports so far; the first TEST_REPORTS are kept */
 	struct test_report report[TEST_REPORTS];
