@@ -89,8 +89,8 @@ uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n)
 	return got;
 }
 
-/* Gives one object back to its slab; true if that became empty. */
-static bool give_one(struct kmem_cache *cache, void *object)
+/* Gives one object back to its slab, which is to be filed; SLAB_NO_SLAB if that has it already. */
+static uint32_t give_one(struct kmem_cache *cache, void *object)
 {
 	struct arena *arena = cache->arena;
 	size_t offset = (uintptr_t)object - arena->address;
@@ -107,9 +107,20 @@ static bool give_one(struct kmem_cache *cache, void *object)
 		};
 
 		check_report(cache->pool, &report);
-		return false;
+		return SLAB_NO_SLAB;
 	}
 	cache->free_objects++;
+	return which;
+}
+
+/* Files a slab that was given objects; true if it became empty. */
+static bool file_given(struct kmem_cache *cache, uint32_t which)
+{
+	struct slab *slab;
+
+	if (which == SLAB_NO_SLAB)
+		return false;
+	slab = &cache->arena->slab[which];
 	shelf_file(cache, which);
 	if (slab->list != LIST_EMPTY)
 		return false;
@@ -119,12 +130,18 @@ static bool give_one(struct kmem_cache *cache, void *object)
 
 bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n)
 {
+	uint32_t last = SLAB_NO_SLAB, k;
 	bool empty = false;
-	uint32_t k;
 
-	for (k = 0; k < n; k++)
-		empty |= give_one(cache, objects[k]);
-	return empty;
+	/* Most have the slab of the one before. */
+	for (k = 0; k < n; k++) {
+		uint32_t which = give_one(cache, objects[k]);
+
+		if (which != last)
+			empty |= file_given(cache, last);
+		last = which;
+	}
+	return file_given(cache, last) || empty;
 }
 
 static unsigned int meta_of_capacity(uint32_t capacity)
