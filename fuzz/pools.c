@@ -22,7 +22,7 @@ static uint32_t blocks_from;
 struct wpool pools[FUZZ_MAX_POOLS];
 uint32_t pools_made;
 uint32_t pool_fail_next, pool_fail_after, pool_meddle;
-/* Of the operation that runs: times it waited, and those after which nobody had anything to give. */
+/* Of the operation that runs: times it waited, and those after which nobody had anything. */
 static unsigned int waits, vain;
 static struct wpool *asking;
 
