@@ -13,6 +13,7 @@
 #define MANY 100u
 #define BURST 200000u    /* objects of 16 bytes: 200 KB of state bytes for them */
 #define KEPT_EVERY 60000u
+#define RUN_BYTES 262144u
 
 static struct test_platform tp;
 static struct slabpool *pool;
@@ -94,6 +95,36 @@ static void test_again(void)
 	ok(slabpool_reap(pool) > 0, "reap finds it");
 	is_uint(idle_bytes(), 0, "nothing is idle then");
 	ok(tp.committed + 65536 <= committed, "and it is with the system");
+	instance_close();
+}
+
+/* A thread's table reads zero at first; it is not to be written for that, as it is large. */
+static void test_table_of_idle(void)
+{
+	struct kmem_cache *cache;
+	uint64_t discarded;
+	void *run[40];
+	unsigned int k;
+
+	instance_open(65536);
+	cache = slabpool_cache_create(pool, "by two", 64, NULL, 0);
+	kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+	for (k = 0; k < 40; k++) {
+		run[k] = slabpool_kmalloc(pool, RUN_BYTES, GFP_KERNEL);
+		if (!run[k])
+			bail_out("no run");
+		memset(run[k], 0x5a, RUN_BYTES);
+	}
+	while (k-- > 0)
+		slabpool_kfree(pool, run[k]);
+	ok(idle_bytes() >= 40 * RUN_BYTES, "runs of pages are idle");
+	discarded = tp.discarded;
+	tp.thread = 1;
+	kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+	ok(tp.discarded >= discarded + 65536, "a thread's table over it is discarded");
+	test_platform_thread_end(&tp, pool);
+	tp.thread = 0;
+	kmem_cache_destroy(cache);
 	instance_close();
 }
 
@@ -222,6 +253,7 @@ int main(void)
 {
 	test_platform_open(&tp, (size_t)128 << 20, 0);
 	test_again();
+	test_table_of_idle();
 	test_no_idle();
 	test_tables();
 	test_resident();
