@@ -294,7 +294,7 @@ static int committing_shrink(struct kmem_cache *cache)
 {
 	static char here[64];
 
-	mem.platform.commit(mem.platform.context, here, sizeof(here), true);
+	mem.platform.commit(mem.platform.context, here, sizeof(here), SLABPOOL_COMMIT);
 	return REAL.cache_shrink(cache);
 }
 

@@ -192,13 +192,28 @@ static void commit_out(size_t from, size_t to)
 	}
 }
 
-static int platform_commit(void *context, void *address, size_t bytes, bool in)
+static void discard(void *address, size_t bytes)
+{
+	size_t from = (size_t)((unsigned char *)address - buffer), g;
+
+	for (g = from >> GRAIN_SHIFT; g << GRAIN_SHIFT < from + bytes; g++)
+		if (grains[g] != GRAIN_COMMITTED)
+			fuzz_fail("platform", "discard of %p, %zu, which is not committed", address,
+				  bytes);
+	memset(address, 0, bytes);
+}
+
+static int platform_commit(void *context, void *address, size_t bytes, enum slabpool_memory how)
 {
 	struct reservation *r = find_reservation(address, bytes, "commit");
 	size_t from = (size_t)((unsigned char *)address - buffer);
 
 	(void)context;
-	if (!in) {
+	if (how == SLABPOOL_DISCARD) {
+		discard(address, bytes);
+		return 0;
+	}
+	if (how == SLABPOOL_DECOMMIT) {
 		commit_out(from, from + bytes);
 		return 0;
 	}
@@ -206,19 +221,6 @@ static int platform_commit(void *context, void *address, size_t bytes, bool in)
 		return -ENOMEM;
 	commit_in(r, from, from + bytes);
 	return 0;
-}
-
-static void platform_discard(void *context, void *address, size_t bytes)
-{
-	size_t from = (size_t)((unsigned char *)address - buffer), g;
-
-	(void)context;
-	find_reservation(address, bytes, "discard");
-	for (g = from >> GRAIN_SHIFT; g << GRAIN_SHIFT < from + bytes; g++)
-		if (grains[g] != GRAIN_COMMITTED)
-			fuzz_fail("platform", "discard(%p, %zu) of what is not committed", address,
-				  bytes);
-	memset(address, 0, bytes);
 }
 
 static int platform_sync_init(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait)
@@ -331,7 +333,6 @@ void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_pl
 		.reserve = platform_reserve,
 		.unreserve = platform_unreserve,
 		.commit = platform_commit,
-		.discard = platform_discard,
 		.sync_init = platform_sync_init,
 		.sync_exit = platform_sync_exit,
 		.lock = platform_lock,

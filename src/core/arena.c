@@ -237,7 +237,7 @@ void arena_exit(struct slabpool *pool, struct arena *arena)
 
 static bool commit(struct slabpool *pool, void *address, size_t bytes)
 {
-	return pool->platform.commit(pool->platform.context, address, bytes, true) == 0;
+	return pool->platform.commit(pool->platform.context, address, bytes, SLABPOOL_COMMIT) == 0;
 }
 
 static void decommit_pages(struct slabpool *pool, struct arena *arena, uint32_t page,
@@ -245,7 +245,7 @@ static void decommit_pages(struct slabpool *pool, struct arena *arena, uint32_t 
 {
 	pool->platform.commit(pool->platform.context,
 			      arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT),
-			      (size_t)pages << SLABPOOL_PAGE_SHIFT, false);
+			      (size_t)pages << SLABPOOL_PAGE_SHIFT, SLABPOOL_DECOMMIT);
 }
 
 /* Puts a free run on its list. */

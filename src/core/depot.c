@@ -402,9 +402,7 @@ static void slab_wipe(struct kmem_cache *cache, uint32_t which)
 	void *start = cache->arena->base +
 		      ((size_t)cache->arena->slab[which].page << SLABPOOL_PAGE_SHIFT);
 
-	if (platform->discard)
-		platform->discard(platform->context, start, slab_run_bytes(cache));
-	else
+	if (platform->commit(platform->context, start, slab_run_bytes(cache), SLABPOOL_DISCARD))
 		memset(start, 0, slab_run_bytes(cache));
 }
 

@@ -238,7 +238,7 @@ struct slabpool *instance_create(const struct slabpool_platform *platform,
 	pool = platform->reserve(platform->context, bytes, 64);
 	if (!pool)
 		return NULL;
-	if (platform->commit(platform->context, pool, bytes, true)) {
+	if (platform->commit(platform->context, pool, bytes, SLABPOOL_COMMIT)) {
 		platform->unreserve(platform->context, pool, bytes);
 		return NULL;
 	}

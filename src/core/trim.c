@@ -13,7 +13,7 @@
  * there; after a burst of small objects they are an eighth of it. All of x reads as zero already,
  * or nobody reads it before it is written, and that stays so before, while and after its memory
  * goes back: any thread may look at the state byte of a pointer that is none, at any time. So only
- * a platform that can drop contents without access to them being lost (discard) is asked to.
+ * a platform that can drop contents without access to them being lost does it (SLABPOOL_DISCARD).
  *
  * Runs whose tables went back are marked (ORDER_CLEAN) until they are used, cut or joined, so that
  * the next trim asks the system for those of the others only.
@@ -50,7 +50,7 @@ static void discard(struct slabpool *pool, void *table, uintptr_t from, uintptr_
 	unsigned char *start = (unsigned char *)table + (from - (uintptr_t)table);
 
 	if (from < to)
-		pool->platform.discard(pool->platform.context, start, to - from);
+		pool->platform.commit(pool->platform.context, start, to - from, SLABPOOL_DISCARD);
 }
 
 /* Gives back what a table has for the dirty part of a stretch, and pages that this shares with a
@@ -167,7 +167,7 @@ static size_t idle_trim(struct slabpool *pool, struct arena *arena)
 				continue;
 			pool->platform.commit(pool->platform.context,
 					      arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT),
-					      SLABPOOL_PAGE_SIZE << order, false);
+					      SLABPOOL_PAGE_SIZE << order, SLABPOOL_DECOMMIT);
 			arena->order[page] &= (uint8_t)~ORDER_IDLE;
 			arena->idle_pages -= 1u << order;
 		}
@@ -188,8 +188,6 @@ size_t arena_reap(struct slabpool *pool, struct arena *arena)
 
 void arena_trim(struct slabpool *pool, struct arena *arena)
 {
-	if (!pool->platform.discard)
-		return;
 	sync_lock(pool, &arena->lock);
 	tables_trim(pool, arena);
 	slabs_trim(pool, arena);

@@ -47,16 +47,16 @@ static void buffer_unreserve(void *context, void *address, size_t bytes)
 		buffer->used = 0;
 }
 
-static int buffer_commit(void *context, void *address, size_t bytes, bool in)
+static int buffer_commit(void *context, void *address, size_t bytes, enum slabpool_memory how)
 {
 	struct slabpool_buffer *buffer = (struct slabpool_buffer *)context;
 	uintptr_t offset = (uintptr_t)address - (uintptr_t)buffer->memory;
 
 	if (offset > buffer->used || bytes > buffer->used - offset)
 		return -ENOMEM;
-	if (!in)
+	if (how == SLABPOOL_DECOMMIT)
 		memset(address, 0, bytes);
-	return 0;
+	return how == SLABPOOL_DISCARD ? -EOPNOTSUPP : 0;
 }
 
 static int buffer_sync_init(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait)

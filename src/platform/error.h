@@ -7,6 +7,7 @@
 #define ENOMEM 12
 #define EBUSY 16
 #define EINVAL 22
+#define EOPNOTSUPP 95
 #else
 #include <errno.h>
 #endif

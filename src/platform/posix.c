@@ -255,7 +255,7 @@ static void range_drop(struct posix *posix, struct reservation *r, size_t from, 
 	range_wipe(posix, r, end, to);
 }
 
-static int posix_commit(void *context, void *address, size_t bytes, bool in)
+static int posix_commit(void *context, void *address, size_t bytes, enum slabpool_memory how)
 {
 	struct posix *posix = (struct posix *)context;
 	struct reservation *r = table_find(posix, address, false);
@@ -267,18 +267,13 @@ static int posix_commit(void *context, void *address, size_t bytes, bool in)
 	if (!r || bytes > r->bytes - (size_t)((unsigned char *)address - r->base))
 		return -ENOMEM;
 	from = (size_t)((unsigned char *)address - r->base);
-	if (in)
+	/* What is dropped stays accessible. */
+	if (how == SLABPOOL_COMMIT)
 		result = range_open(posix, r, from, from + bytes);
 	else
 		range_drop(posix, r, from, from + bytes);
 	errno = saved;
 	return result;
-}
-
-/* What is dropped stays accessible. */
-static void posix_discard(void *context, void *address, size_t bytes)
-{
-	posix_commit(context, address, bytes, false);
 }
 
 /* Waits go by the clock that nobody sets, where conditions can use it. */
@@ -449,7 +444,6 @@ void posix_init(struct posix *posix, struct slabpool_platform *platform)
 		.reserve = posix_reserve,
 		.unreserve = posix_unreserve,
 		.commit = posix_commit,
-		.discard = posix_discard,
 		.sync_init = posix_sync_init,
 		.sync_exit = posix_sync_exit,
 		.lock = posix_lock,

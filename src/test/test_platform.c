@@ -24,12 +24,13 @@ static bool is_filled(const unsigned char *p, size_t bytes, unsigned char with)
 
 static int commit(const struct slabpool_platform *platform, void *p, size_t bytes)
 {
-	return platform->commit(platform->context, p, bytes, true);
+	return platform->commit(platform->context, p, bytes, SLABPOOL_COMMIT);
 }
 
 static void decommit(const struct slabpool_platform *platform, void *p, size_t bytes)
 {
-	is_int(platform->commit(platform->context, p, bytes, false), 0, "decommit never fails");
+	is_int(platform->commit(platform->context, p, bytes, SLABPOOL_DECOMMIT), 0,
+	       "decommit never fails");
 }
 
 /* Alignment, and pieces that do not overlap. */
@@ -55,6 +56,26 @@ static void check_reserve(const struct slabpool_platform *platform, const char *
 		platform->unreserve(platform->context, piece[j - 1], 100 * KIB);
 	ok(!platform->reserve(platform->context, SIZE_MAX, 4096), "%s: too much", name);
 	ok(!platform->reserve(platform->context, SIZE_MAX / 2 + 1, 4096), "%s: too much", name);
+}
+
+/* What is discarded reads zero and stays accessible; a platform that cannot leaves it as it is. */
+static void check_discard(const struct slabpool_platform *platform, const char *name)
+{
+	size_t bytes = 300000, from = 5000, to = 280000;
+	unsigned char *p = platform->reserve(platform->context, bytes, 4096);
+	int result;
+
+	if (!ok(p && commit(platform, p, bytes) == 0, "%s: reserve", name))
+		return;
+	memset(p, 0xa5, bytes);
+	result = platform->commit(platform->context, p + from, to - from, SLABPOOL_DISCARD);
+	ok(result == 0 || result == -EOPNOTSUPP, "%s: discard, or not supported", name);
+	ok(is_filled(p + from, to - from, result ? 0xa5 : 0), "%s: as it says", name);
+	ok(is_filled(p, from, 0xa5) && is_filled(p + to, bytes - to, 0xa5),
+	   "%s: nothing else changes", name);
+	memset(p, 0x5a, bytes);
+	ok(is_filled(p, bytes, 0x5a), "%s: all of it is accessible", name);
+	platform->unreserve(platform->context, p, bytes);
 }
 
 /* Ranges that end anywhere: exactly what is dropped reads zero afterwards, nothing else. */
@@ -127,6 +148,7 @@ static void check_all(const struct slabpool_platform *platform, const char *name
 {
 	check_reserve(platform, name);
 	check_edges(platform, name);
+	check_discard(platform, name);
 	check_reuse(platform, name);
 	check_lock(platform, name);
 }

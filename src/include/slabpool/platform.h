@@ -65,6 +65,9 @@ struct slabpool_report {
 	bool crime;             /**< a caller's crime: the configured action follows */
 };
 
+/** What happens to a range of a reservation. */
+enum slabpool_memory { SLABPOOL_DECOMMIT, SLABPOOL_COMMIT, SLABPOOL_DISCARD };
+
 /**
  * The system under one instance. Every function gets @p context as first argument.
  * NULL is allowed for wait and wake (nothing can be waited for), clock (time stands still) and
@@ -77,18 +80,17 @@ struct slabpool_platform {
 	/** Gives back a whole reservation. */
 	void (*unreserve)(void *context, void *address, size_t bytes);
 	/**
-	 * @p in: makes the range readable and writable; what was not committed since its
-	 * reservation or last decommit reads as zero. 0 or -ENOMEM. Idempotent; ranges need not be
-	 * multiples of the system's page. !@p in: the contents are lost and the memory may go back
-	 * to the system; never fails.
+	 * Ranges need not be multiples of the system's page.
+	 * SLABPOOL_COMMIT: makes the range readable and writable; what was not committed since its
+	 * reservation or last decommit reads as zero. 0 or -ENOMEM. Idempotent.
+	 * SLABPOOL_DECOMMIT: the contents are lost and the memory may go back to the system; never
+	 * fails.
+	 * SLABPOOL_DISCARD: the range, all of it committed and reading as zero or never to be read
+	 * as it is, reads as zero from now on and stays committed; its memory may go back to the
+	 * system. Other threads may read it meanwhile: what reads as zero does so throughout. 0, or
+	 * -EOPNOTSUPP, and nothing is changed, where a system cannot.
 	 */
-	int (*commit)(void *context, void *address, size_t bytes, bool in);
-	/**
-	 * The range, all of it committed and reading as zero or never to be read as it is, reads as
-	 * zero from now on and stays committed; its memory may go back to the system. Other threads
-	 * may read it meanwhile: what reads as zero does so throughout. NULL where a system cannot.
-	 */
-	void (*discard)(void *context, void *address, size_t bytes);
+	int (*commit)(void *context, void *address, size_t bytes, enum slabpool_memory how);
 	/** Initialises a mutex and, if @p wait is given, its condition. 0 or a negative errno. */
 	int (*sync_init)(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait);
 	void (*sync_exit)(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait);

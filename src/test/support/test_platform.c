@@ -195,7 +195,20 @@ static int commit_range(struct test_platform *tp, size_t from, size_t to)
 	return 0;
 }
 
-static int test_commit(void *context, void *address, size_t bytes, bool in)
+/* The platform's mark is held. */
+static void discard_range(struct test_platform *tp, void *address, size_t bytes)
+{
+	size_t from = (size_t)((uintptr_t)address - (uintptr_t)tp->memory);
+
+	if (bytes == 0 ||
+	    pages_missing(tp, from / TEST_PAGE, (from + bytes + TEST_PAGE - 1) / TEST_PAGE) > 0)
+		broken("discard: of what is not committed");
+	memset(address, 0, bytes);
+	tp->discards++;
+	tp->discarded += bytes;
+}
+
+static int test_commit(void *context, void *address, size_t bytes, enum slabpool_memory how)
 {
 	struct test_platform *tp = (struct test_platform *)context;
 	size_t from = (size_t)((uintptr_t)address - (uintptr_t)tp->memory);
@@ -204,7 +217,9 @@ static int test_commit(void *context, void *address, size_t bytes, bool in)
 	enter(tp);
 	if (!piece_of(tp, address, bytes))
 		broken("commit: outside of every reservation");
-	if (bytes > 0 && in) {
+	if (how == SLABPOOL_DISCARD) {
+		discard_range(tp, address, bytes);
+	} else if (bytes > 0 && how == SLABPOOL_COMMIT) {
 		result = commit_range(tp, from, from + bytes);
 	} else if (bytes > 0) {
 		tp->decommits++;
@@ -212,21 +227,6 @@ static int test_commit(void *context, void *address, size_t bytes, bool in)
 	}
 	leave(tp);
 	return result;
-}
-
-static void test_discard(void *context, void *address, size_t bytes)
-{
-	struct test_platform *tp = (struct test_platform *)context;
-	size_t from = (size_t)((uintptr_t)address - (uintptr_t)tp->memory);
-
-	enter(tp);
-	if (!piece_of(tp, address, bytes) || bytes == 0 ||
-	    pages_missing(tp, from / TEST_PAGE, (from + bytes + TEST_PAGE - 1) / TEST_PAGE) > 0)
-		broken("discard: of what is not committed");
-	memset(address, 0, bytes);
-	tp->discards++;
-	tp->discarded += bytes;
-	leave(tp);
 }
 
 /* Without threads a lock is a mark that must be right. */
@@ -492,7 +492,6 @@ void test_platform_table(struct test_platform *tp, struct slabpool_platform *pla
 		.reserve = test_reserve,
 		.unreserve = test_unreserve,
 		.commit = test_commit,
-		.discard = test_discard,
 		.sync_init = test_sync_init,
 		.sync_exit = test_sync_exit,
 		.lock = test_lock,
