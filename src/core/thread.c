@@ -32,11 +32,12 @@
 #include "core/instance.h"
 #include "core/sync.h"
 
-/* Where there are no threads no cache has a place in it but the first. */
+/* As many as the option max_caches may be; but where there are no threads every cache points to the
+ * first. */
 #if defined(SLABPOOL_BARE)
 static struct slabpool_slot slots_none[1];
 #else
-static struct slabpool_slot slots_none[SLABPOOL_MAX_CACHES];
+static struct slabpool_slot slots_none[8192];
 #endif
 struct thread_record thread_none = { .slot = slots_none };
 struct thread_record thread_gone = { .slot = slots_none };

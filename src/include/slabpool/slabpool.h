@@ -30,10 +30,6 @@ enum slabpool_misuse {
 	SLABPOOL_MISUSE_IGNORE  /**< the call is refused without a word */
 };
 
-#ifndef SLABPOOL_MAX_CACHES
-#define SLABPOOL_MAX_CACHES 8192u
-#endif
-
 /*
  * Every option once: X(type, name, default on hosts, smallest, largest, text).
  * The struct, the parser of SLABPOOL_OPTIONS and the README's table come from this list.
@@ -62,7 +58,7 @@ enum slabpool_misuse {
 	X(unsigned int, arena_mib, 0, 0, 16777216,                                               \
 	  "address space reserved for each granule size, in MiB; 0: as much as the system allows") \
 	X(unsigned int, granule, 0, 0, 1024, "one arena with this granule; 0: by object size")   \
-	X(unsigned int, max_caches, SLABPOOL_MAX_CACHES, 64, SLABPOOL_MAX_CACHES,                \
+	X(unsigned int, max_caches, 8192, 64, 8192,                                              \
 	  "caches at a time, kmalloc's among them; fewer where there is little memory")
 
 /** Options of an instance. slabpool_options_init() fills in the defaults. */
