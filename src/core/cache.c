@@ -218,6 +218,8 @@ bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
 {
 	if (object == NULL)
 		return true;
+	if (slabpool_hot_give(&cache->hot, &thread_slot(cache)->loaded, object))
+		return true;
 	if (cache->life == CACHE_DEAD) {
 		report_dead(cache, call);
 		return false;
@@ -272,8 +274,7 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 	size_t got = 0, k;
 
 	while (got < n) {
-		got += take_many(&cache->hot, &slabpool_slot_of(&cache->hot)->loaded, objects + got,
-				 n - got);
+		got += take_many(&cache->hot, &thread_slot(cache)->loaded, objects + got, n - got);
 		if (got == n)
 			break;
 		objects[got] = cache_alloc_slow(cache, gfp & ~__GFP_ZERO);
@@ -283,7 +284,7 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 		}
 		got++;
 	}
-	for (k = 0; k < n && (gfp & __GFP_ZERO); k++)
+	for (k = 0; k < n && ((gfp | cache->gfp_or) & __GFP_ZERO); k++)
 		zero(cache, objects[k]);
 	return (int)n;
 }
@@ -326,8 +327,7 @@ void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const c
 	size_t k = 0;
 
 	while (k < n) {
-		k += give_many(&cache->hot, &slabpool_slot_of(&cache->hot)->loaded, objects + k,
-			       n - k);
+		k += give_many(&cache->hot, &thread_slot(cache)->loaded, objects + k, n - k);
 		if (k < n)
 			cache_free_slow(cache, objects[k++], call);
 	}
