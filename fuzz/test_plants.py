@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 
+HASH = re.compile("[0-9a-f]{40}$")
+
 
 def plants(build):
     program = os.path.join(build, "fuzz_kmem_cache")
@@ -18,8 +20,12 @@ def plants(build):
 
 
 def run(build, corpus, target, bug):
-    """Replays one corpus under a bug: the status, and the oracle that failed or ''."""
-    command = [os.path.join(build, "fuzz_" + target), os.path.join(corpus, target)]
+    """Replays the inputs of one corpus that are named in words under a bug: the status, and the
+    oracle that failed or ''. What fuzzing found may let another oracle see the bug first."""
+    folder = os.path.join(corpus, target)
+    named = [name for name in sorted(os.listdir(folder)) if not HASH.match(name)]
+    command = [os.path.join(build, "fuzz_" + target),
+               *(os.path.join(folder, name) for name in named)]
     environment = dict(os.environ, FUZZ_PLANT=bug)
     done = subprocess.run(command, capture_output=True, text=True, errors="replace",
                           env=environment, timeout=300, check=False)
