@@ -32,12 +32,17 @@
 #include "core/instance.h"
 #include "core/sync.h"
 
+/* The largest value of each option. */
+#define MOST(type, name, standard, low, high, text) MOST_##name = (high),
+enum { SLABPOOL_OPTION_LIST(MOST) };
+#undef MOST
+
 /* As many as the option max_caches may be; but where there are no threads every cache points to the
  * first. */
 #if defined(SLABPOOL_BARE)
 static struct slabpool_slot slots_none[1];
 #else
-static struct slabpool_slot slots_none[8192];
+static struct slabpool_slot slots_none[MOST_max_caches];
 #endif
 struct thread_record thread_none = { .slot = slots_none };
 struct thread_record thread_gone = { .slot = slots_none };

@@ -103,6 +103,10 @@ static void test_reports(void)
 	is_str(last_line, want, "a double free is one line");
 	is_uint(lines, 1, "and no more");
 	kmem_cache_free(cache, neighbour);
+	ok(kmem_cache_alloc(NULL, GFP_KERNEL) == NULL, "a NULL cache, which no system catches");
+	is_uint(lines, 2, "is one line");
+	kmem_cache_free(NULL, neighbour);
+	is_uint(lines, 3, "and another for a free");
 	kmem_cache_destroy(cache);
 }
 

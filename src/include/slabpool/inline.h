@@ -71,7 +71,6 @@ static inline void *slabpool_fast_alloc(struct kmem_cache *cache, const struct s
 					gfp_t gfp)
 {
 	struct slabpool_magazine *m = &slabpool_slot_of(hot)->loaded;
-
 	uint32_t count = m->count;
 
 	if (SLABPOOL_UNLIKELY(count == 0 || (gfp & __GFP_ZERO) != 0))
