@@ -96,8 +96,20 @@ static struct spot spot_of_slab(struct kmem_cache *cache, unsigned int which)
 	}
 }
 
+/* The first full magazine of a depot, or NULL. */
+static struct slabpool_store *first_full(const struct kmem_cache *cache)
+{
+	unsigned int k = 0;
+
+	while (k < DEPOT_HOMES - 1 && !cache->home[k].full)
+		k++;
+	return cache->home[k].full;
+}
+
 static struct spot spot_of_cache(struct kmem_cache *cache, unsigned int which)
 {
+	struct slabpool_store *full = first_full(cache);
+
 	switch (which) {
 	case 0:
 		return SPOT(cache->slabs, cache->slabs + 1);
@@ -116,19 +128,16 @@ static struct spot spot_of_cache(struct kmem_cache *cache, unsigned int which)
 	case 7:
 		return SPOT(cache->depot_objects, cache->depot_objects + 1);
 	case 8:
-		return cache->full ? SPOT(cache->full->count, cache->full->capacity + 1) : NOTHING;
+		return full ? SPOT(full->count, full->capacity + 1) : NOTHING;
 	case 9:
-		return cache->full && cache->full->count
-			       ? SPOT(cache->full->object[0], (uintptr_t)cache)
-			       : NOTHING;
+		return full && full->count ? SPOT(full->object[0], (uintptr_t)cache) : NOTHING;
 	case 10:
 		return SPOT(cache->spare_count, cache->spare_count + 1);
 	case 11:
 		return cache->spare ? SPOT(cache->spare->count, 1) : NOTHING;
 	case 12:
-		return cache->full && cache->full->count
-			       ? SPOT(arena_state(cache->arena, cache->full->object[0]),
-				      cache->hot.tag)
+		return full && full->count
+			       ? SPOT(arena_state(cache->arena, full->object[0]), cache->hot.tag)
 			       : NOTHING;
 	case 13:
 		return SPOT(cache->pool->meta[META_CACHE].slabs,

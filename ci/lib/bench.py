@@ -53,6 +53,8 @@ def arguments():
                      help="only this one; glibc always takes part (repeatable)")
     cli.add_argument("--peer", action="append", metavar="PATH.so",
                      help="another library in malloc's place (repeatable)")
+    cli.add_argument("--options", action="append", metavar="NAME=VALUE[,...]",
+                     help="slabpool once more with these SLABPOOL_OPTIONS (repeatable)")
     cli.add_argument("--rounds", type=positive, metavar="N", help="default 9; with --quick 3")
     cli.add_argument("--operations", type=positive, metavar="N",
                      help="pairs a round of speed and odd, instead of each pattern's own")
@@ -74,8 +76,8 @@ class Bench:
 
     def __init__(self, options, directory):
         self.options, self.directory = options, directory
-        self.drivers, self.skips, self.where = bench_drivers.available(options.compiler,
-                                                                       options.peer)
+        self.drivers, self.skips, self.where = bench_drivers.available(
+            options.compiler, options.peer, options.options)
         self.figures = Figures({driver.name: driver.kind for driver in self.drivers})
         names = [driver.name for driver in self.drivers]
         for name in options.driver or ():

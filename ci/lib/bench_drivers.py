@@ -32,9 +32,10 @@ class Driver:
     kind: OURS; PEER, a growable, thread-safe allocator to be compared with; OTHER, which is shown
     but not judged by: of a fixed population, for one thread, or only a part of an allocator."""
 
-    def __init__(self, name, program, kind, options=(), preload=None, package=None):
+    def __init__(self, name, program, kind, options=(), preload=None, package=None, tuning=None):
         self.name, self.program, self.kind = name, program, kind
         self.options, self.preload, self.package = list(options), preload, package
+        self.tuning = tuning
 
     def command(self, *words):
         return [self.program, *self.options, *map(str, words)]
@@ -43,7 +44,7 @@ class Driver:
         return os.path.basename(self.program).removeprefix("bench-")
 
     def env(self):
-        return {"LD_PRELOAD": self.preload}
+        return {"LD_PRELOAD": self.preload, "SLABPOOL_OPTIONS": self.tuning}
 
 
 # Drivers that are no malloc: the name, the form, the kind, options.
@@ -93,7 +94,18 @@ def extra(paths, malloc, drivers):
         drivers.append(driver)
 
 
-def available(compiler=None, peers=None):
+def tuned(texts, drivers):
+    """--options: slabpool's own forms once more, with other options than the default ones."""
+    for text in texts or ():
+        for driver in [each for each in drivers if each.name in ("shared", "inline")]:
+            more = Driver(f"{driver.name}[{text}]", driver.program, OURS, tuning=text)
+            status, said = run(more.command("run", "hot", 64, 64, 1, 1), env=more.env(), timeout=60)
+            if status or "slabpool:" in said:
+                raise Usage(f"--options: '{text}' is refused:\n{said.strip()}")
+            drivers.append(more)
+
+
+def available(compiler=None, peers=None, tunings=None):
     """Builds the drivers. (drivers, what is skipped and why, the build directory)"""
     where = build("bench" + (f"-{compiler}" if compiler else ""), OPTIONS, compiler)
     common.compile(where, ["bench-drivers"])
@@ -106,6 +118,7 @@ def available(compiler=None, peers=None):
             skips.append(f"{name}: needs {LACKS.get(name, 'to be built')}")
     malloc = missing(drivers, skips)
     extra(peers, malloc, drivers)
+    tuned(tunings, drivers)
     return drivers, skips, where
 
 

@@ -94,7 +94,8 @@ def usage(t):
                            (("bench", "--size", "17"), "--size"),
                            (("bench", "--only", "nothing"), "invalid choice: 'nothing'"),
                            (("bench", "--driver", "nothing"), "no driver 'nothing'"),
-                           (("bench", "--peer", "/no/such.so"), "cannot read '/no/such.so'")):
+                           (("bench", "--peer", "/no/such.so"), "cannot read '/no/such.so'"),
+                           (("bench", "--options", "limmit=3"), "'limmit=3' is refused")):
         t.expect("ci/" + " ".join(words), 2, re.escape(pattern), *words)
 
 

@@ -343,7 +343,7 @@ void cache_reap(struct kmem_cache *cache)
 		sync_unlock(cache->pool, &cache->lock);
 	}
 	if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
-		depot_trim(cache, 0, 0);
+		slabs_trim(cache, 0, 0);
 }
 
 void *meta_alloc(struct slabpool *pool, unsigned int which)

@@ -31,6 +31,20 @@ enum cache_life {
 	CACHE_META       /* live, the allocator's own: invisible */
 };
 
+/* Full magazines of a depot, by the threads that bring them: each takes its own first, so that
+ * objects of several threads do not mix in one line of state bytes more than they must. */
+#if defined(SLABPOOL_BARE)
+#define DEPOT_HOMES 1u
+#else
+#define DEPOT_HOMES 16u
+#endif
+
+struct depot_home {
+	struct slabpool_store *full; /* last used first */
+	uint32_t count;
+	uint32_t low;                /* the least count since the cache's full_since */
+};
+
 struct kmem_cache {
 	struct slabpool_hot hot; /* constant between create and destroy, but for granules */
 	/* Constant, not hot. */
@@ -63,12 +77,12 @@ struct kmem_cache {
 	uint32_t colour_next;
 	uint32_t aliases;
 	uint32_t epoch;                 /* raised when threads should give back what they hold */
-	struct slabpool_store *full;    /* the depot: magazines with objects, last used first */
+	struct depot_home home[DEPOT_HOMES]; /* the depot */
 	struct slabpool_store *old;     /* those that nobody needed for a while: to be emptied */
 	struct slabpool_store *spare;   /* empty stores for the next exchange */
-	uint32_t full_count, old_count, spare_count;
-	uint32_t full_low;              /* the least full_count since full_since */
+	uint32_t full_count, old_count, spare_count; /* full_count: of all homes */
 	uint32_t full_since;            /* seconds */
+	uint32_t first;                 /* objects a magazine of a new thread, at most limit */
 	uint32_t limit, batchcount, shared;
 	size_t depot_objects;
 	size_t free_objects;            /* in slabs */
@@ -113,6 +127,54 @@ void shelf_remove(struct kmem_cache *cache, uint32_t slab);
 */
 uint32_t shelf_pick(const struct kmem_cache *cache);
 
+/* --- slabs.c: new slabs, and old ones given back --- */
+/* The clock, and the option retain_ms, in seconds. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache->pool;
+*/
+uint32_t slabs_now(struct kmem_cache *cache);
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
+uint32_t slabs_retain(const struct kmem_cache *cache);
+/* Makes one slab and files it; takes the lock itself. False without memory. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+bool slabs_add(struct kmem_cache *cache);
+/* Gives empty slabs back while they are more than keep_bytes or older than max_age seconds.
+ * Takes the lock itself. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+void slabs_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
+/* What the options say about retention, after a slab became empty. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+void slabs_trim_default(struct kmem_cache *cache);
+/* Gives all slabs back, their memory idle: the cache is destroyed. Takes the lock itself. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+void slabs_close(struct kmem_cache *cache);
+
 /* --- depot.c: between magazines and slabs --- */
 /* Takes up to n objects out of slabs, ascending; lock held. Their state bytes stay 0. */
 /*@ requires cache: cache_ready(cache);
@@ -140,52 +202,20 @@ bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n);
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
 void depot_flush(struct kmem_cache *cache);
-/* A store for the cache's limit, or NULL. */
+/* An empty store, or NULL. */
 /*@ requires cache: cache_ready(cache);
+    requires capacity: 1 <= capacity <= 256;
     terminates always: \true;
     exits never: \false;
     assigns *cache->pool;
 */
-struct slabpool_store *depot_store_new(struct kmem_cache *cache);
+struct slabpool_store *depot_store_new(struct kmem_cache *cache, uint32_t capacity);
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;
     exits never: \false;
     assigns *cache->pool;
 */
 void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store);
-/* Gives empty slabs back while they are more than keep_bytes or older than max_age seconds.
- * Takes the lock itself. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
-/* Gives all slabs back, their memory idle: the cache is destroyed. Takes the lock itself. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-void depot_close(struct kmem_cache *cache);
-/* What the options say about retention, after a slab became empty. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-void depot_trim_default(struct kmem_cache *cache);
-/* Makes one slab and files it; takes the lock itself. False without memory. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-bool depot_grow(struct kmem_cache *cache);
 /* Fills the loaded magazine of a slot whose two are empty; false without memory. */
 /*@ requires cache: cache_ready(cache);
     requires slot: slot != \null;
@@ -204,6 +234,16 @@ bool depot_refill(struct kmem_cache *cache, struct slabpool_slot *slot);
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
 void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot);
+/* Keeps the magazines of a thread that ends for the next one of its home, if they are not many:
+ * those that remain in the slot are to be flushed. */
+/*@ requires cache: cache_ready(cache);
+    requires slot: slot != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+void depot_leave(struct kmem_cache *cache, struct slabpool_slot *slot);
 /* One object without a magazine; NULL without memory. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;

@@ -13,9 +13,10 @@
  *
  * A free object is in exactly one place: in a magazine, in a full magazine of the depot, or free in
  * its slab (its bit is set there). It moves
- *   1. slab -> magazine    depot_refill, when both of a thread's magazines and the depot are empty;
- *   2. magazine -> depot   depot_accept, when both of a thread's magazines are full;
- *   3. depot -> magazine   depot_refill;
+ *   1. depot -> magazine   depot_refill, when both of a thread's magazines are empty: from the
+ *                          thread's home;
+ *   2. slab -> magazine    depot_refill, when there is nothing; then from the other homes, too;
+ *   3. magazine -> depot   depot_accept, when both are full; depot_leave, when the thread ends;
  *   4. magazine -> slab    depot_accept, when the depot is full; flushes of all kinds;
  *   5. slab -> user, user -> slab  depot_alloc_one, depot_free_one, where a thread has no magazine.
  * A magazine is exchanged whole, so that a thread that only frees what another allocates pays one
@@ -24,49 +25,41 @@
  * Guarantee: objects of all slabs = with users + in magazines + depot_objects + free_objects;
  * slabpool_cache_info() shows the four.
  *
+ * Homes: a depot is in DEPOT_HOMES parts, and each thread has one of them as its home. A thread
+ * gets back what it gave, or what one gave that is gone, rather than what another works with: the
+ * state bytes of 64 neighbours share a line, for which two threads would compete at every call.
+ * Measured with two threads that replace some of 1,000 objects in bursts: 6 instead of 11 ns a
+ * pair.
+ *
+ * Growth: a slot starts with stores of kmem_cache.first objects; each that it gets later is
+ * GROWTH times as large, up to the limit. A thread that uses a cache much goes to the depot rarely.
+ *
  * Refill puts objects into a magazine so that they leave it in ascending order of address.
  *
  * A depot may hold much, as a burst of frees is often followed by a burst of allocations. What of
  * it nobody needed for retain_ms (the least number of full magazines in that time) grows old and is
  * emptied into the slabs, some magazines with each exchange.
  *
- * Memory goes back: a slab without live or cached objects is kept, up to retain_kib a cache and
- * for retain_ms; then its run goes back to its arena, and its pages to the system. The slabs of a
- * cache that is destroyed leave their memory idle in the arena, for the next cache.
- *
- * Locking: the cache's lock protects lists, slabs and depot. New slabs are made, and old ones given
- * back, without it. The allocator's own caches may be locked under it.
+ * Locking: the cache's lock protects lists, slabs and depot. The allocator's own caches may be
+ * locked under it.
  */
 #include "core/check.h"
 #include "core/instance.h"
 #include "core/lookup.h"
-#include "core/memory.h"
 #include "core/sync.h"
 #include "core/thread.h"
 
 /* Smaller objects share cache lines and come with their neighbours. */
 #define PREFETCH_STRIDE 128u
+/* How much larger a magazine's next store is. */
+#define GROWTH 4u
 /* Empty stores that a cache keeps. */
 #define SPARES 64u
+/* A home with as many full magazines takes none of a thread that ends. */
+#define HOME_LEFT 8u
 /* Exchanges between two looks at the clock, and old magazines that one exchange empties. */
 #define EXCHANGES_A_LOOK 16u
 #define OLD_AT_ONCE 2u
-
-static size_t slab_run_bytes(const struct kmem_cache *cache)
-{
-	return SLABPOOL_PAGE_SIZE << cache->geometry.order;
-}
-
-static uint32_t now_seconds(struct kmem_cache *cache)
-{
-	return (uint32_t)(sync_clock(cache->pool) / 1000);
-}
-
-static uint32_t retain_seconds(const struct kmem_cache *cache)
-{
-	return cache->pool->options.retain_ms / 1000 +
-	       (cache->pool->options.retain_ms % 1000 != 0);
-}
 
 uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n)
 {
@@ -124,7 +117,7 @@ static bool file_given(struct kmem_cache *cache, uint32_t which)
 	shelf_file(cache, which);
 	if (slab->list != LIST_EMPTY)
 		return false;
-	slab->stamp = now_seconds(cache);
+	slab->stamp = slabs_now(cache);
 	return true;
 }
 
@@ -149,9 +142,8 @@ static unsigned int meta_of_capacity(uint32_t capacity)
 	return capacity <= 16 ? META_STORE_16 : capacity <= 64 ? META_STORE_64 : META_STORE_256;
 }
 
-struct slabpool_store *depot_store_new(struct kmem_cache *cache)
+struct slabpool_store *depot_store_new(struct kmem_cache *cache, uint32_t capacity)
 {
-	uint32_t capacity = slabpool_load_u32(&cache->limit);
 	struct slabpool_store *store = meta_alloc(cache->pool, meta_of_capacity(capacity));
 
 	if (store)
@@ -178,46 +170,66 @@ static void spare_put(struct kmem_cache *cache, struct slabpool_store *store)
 	cache->spare_count++;
 }
 
-static struct slabpool_store *spare_get(struct kmem_cache *cache)
+/* An empty store for a slot that had one of this capacity: larger from the second time on. Lock
+ * held. */
+static struct slabpool_store *spare_get(struct kmem_cache *cache, struct slabpool_slot *slot,
+					uint32_t capacity)
 {
-	struct slabpool_store *store = magazine_list_pop(&cache->spare);
+	struct slabpool_store *store = NULL;
 
+	if (slot->grows)
+		capacity = capacity > cache->limit / GROWTH ? cache->limit : capacity * GROWTH;
+	slot->grows = true;
+	if (capacity == cache->limit)
+		store = magazine_list_pop(&cache->spare);
 	if (!store)
-		return depot_store_new(cache);
+		return depot_store_new(cache, capacity);
 	cache->spare_count--;
 	return store;
 }
 
-/* Takes the last used full magazine, an old one if there is no other. Lock held. */
-static struct slabpool_store *full_get(struct kmem_cache *cache)
+/* Takes the last used full magazine of a home. Lock held. */
+static struct slabpool_store *home_get(struct kmem_cache *cache, struct depot_home *home)
 {
-	struct slabpool_store *store = magazine_list_pop(&cache->full);
+	struct slabpool_store *store = magazine_list_pop(&home->full);
 
-	if (store) {
-		cache->full_count--;
-		if (cache->full_low > cache->full_count)
-			cache->full_low = cache->full_count;
-	} else {
-		store = magazine_list_pop(&cache->old);
-		if (!store)
-			return NULL;
-		cache->old_count--;
-	}
-	cache->depot_objects -= store->count;
+	if (!store)
+		return NULL;
+	home->count--;
+	cache->full_count--;
+	if (home->low > home->count)
+		home->low = home->count;
 	return store;
 }
 
-static void full_put(struct kmem_cache *cache, struct slabpool_store *store)
+/* Takes a full magazine of another home, or else an old one. Lock held. */
+static struct slabpool_store *other_get(struct kmem_cache *cache, uint32_t home)
 {
-	magazine_list_push(&cache->full, store);
+	struct slabpool_store *store = NULL;
+	uint32_t k;
+
+	for (k = 1; k < DEPOT_HOMES && cache->full_count && !store; k++)
+		store = home_get(cache, &cache->home[(home + k) % DEPOT_HOMES]);
+	if (store)
+		return store;
+	store = magazine_list_pop(&cache->old);
+	if (store)
+		cache->old_count--;
+	return store;
+}
+
+static void full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_store *store)
+{
+	magazine_list_push(&cache->home[home].full, store);
+	cache->home[home].count++;
 	cache->full_count++;
 	cache->depot_objects += store->count;
 }
 
-/* The full magazines below the first `keep` ones become the first of the old. Lock held. */
-static void full_retire(struct kmem_cache *cache, uint32_t keep)
+/* A home's full magazines below the first `keep` ones become the first of the old. Lock held. */
+static void home_retire(struct kmem_cache *cache, struct depot_home *home, uint32_t keep)
 {
-	struct slabpool_store **split = &cache->full, *rest, *last;
+	struct slabpool_store **split = &home->full, *rest, *last;
 	uint32_t k;
 
 	for (k = 0; k < keep; k++)
@@ -230,22 +242,27 @@ static void full_retire(struct kmem_cache *cache, uint32_t keep)
 		;
 	last->next = cache->old;
 	cache->old = rest;
-	cache->old_count += cache->full_count - keep;
-	cache->full_count = keep;
+	cache->old_count += home->count - keep;
+	cache->full_count -= home->count - keep;
+	home->count = keep;
 }
 
 /* What lay in the depot for all of retain_ms is not needed: the rest was enough. Lock held. */
 static void full_age(struct kmem_cache *cache)
 {
-	uint32_t now;
+	uint32_t now, k;
 
 	if (cache->exchanges % EXCHANGES_A_LOOK != 0)
 		return;
-	now = now_seconds(cache);
-	if (now - cache->full_since < retain_seconds(cache))
+	now = slabs_now(cache);
+	if (now - cache->full_since < slabs_retain(cache))
 		return;
-	full_retire(cache, cache->full_count - cache->full_low);
-	cache->full_low = cache->full_count;
+	for (k = 0; k < DEPOT_HOMES; k++) {
+		struct depot_home *home = &cache->home[k];
+
+		home_retire(cache, home, home->count - home->low);
+		home->low = home->count;
+	}
 	cache->full_since = now;
 }
 
@@ -268,10 +285,13 @@ static bool old_empty(struct kmem_cache *cache, uint32_t n)
 void depot_flush(struct kmem_cache *cache)
 {
 	struct slabpool_store *store;
+	uint32_t k;
 
 	sync_lock(cache->pool, &cache->lock);
-	full_retire(cache, 0);
-	cache->full_low = 0;
+	for (k = 0; k < DEPOT_HOMES; k++) {
+		home_retire(cache, &cache->home[k], 0);
+		cache->home[k].low = 0;
+	}
 	old_empty(cache, UINT32_MAX);
 	while ((store = magazine_list_pop(&cache->spare)) != NULL) {
 		cache->spare_count--;
@@ -296,26 +316,44 @@ static void prefetch(const struct kmem_cache *cache, const struct slabpool_store
 	}
 }
 
-/* Exchanges the empty loaded magazine for a full one of the depot. Lock held. */
-static bool exchange_for_full(struct kmem_cache *cache, struct slabpool_slot *slot)
+/* Exchanges the empty loaded magazine for a full one of the depot, if there is one. Lock held. */
+static bool exchange_for(struct kmem_cache *cache, struct slabpool_slot *slot,
+			 struct slabpool_store *store)
 {
-	struct slabpool_store *store = full_get(cache);
-
 	if (!store)
 		return false;
+	cache->depot_objects -= store->count;
 	cache->exchanges++;
+	slot->grows = true;
 	prefetch(cache, store);
 	spare_put(cache, magazine_unload(&slot->loaded));
 	magazine_load(&slot->loaded, store);
 	return true;
 }
 
+/* Gives the empty loaded magazine the room that it is to have by now, if there is memory. Lock
+ * held. */
+static void loaded_enlarge(struct kmem_cache *cache, struct slabpool_slot *slot)
+{
+	struct slabpool_store *store = NULL;
+
+	if (slot->loaded.capacity < cache->limit && slot->grows)
+		store = spare_get(cache, slot, slot->loaded.capacity);
+	if (!store)
+		return;
+	depot_store_free(cache, magazine_unload(&slot->loaded));
+	magazine_load(&slot->loaded, store);
+}
+
 /* Fills the empty loaded magazine out of slabs. Lock held. */
 static bool fill_from_slabs(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
-	void **objects = slot->loaded.store->object;
-	uint32_t want = slot->loaded.capacity, k, got;
+	void **objects;
+	uint32_t want, k, got;
 
+	loaded_enlarge(cache, slot);
+	objects = slot->loaded.store->object;
+	want = slot->loaded.capacity;
 	if (want > cache->batchcount)
 		want = cache->batchcount;
 	got = depot_take(cache, objects, want);
@@ -326,8 +364,10 @@ static bool fill_from_slabs(struct kmem_cache *cache, struct slabpool_slot *slot
 		objects[got - 1 - k] = swap;
 	}
 	slabpool_magazine_set_count(&slot->loaded, got);
-	if (got)
+	if (got) {
 		cache->refills++;
+		slot->grows = true;
+	}
 	return got != 0;
 }
 
@@ -337,11 +377,13 @@ bool depot_refill(struct kmem_cache *cache, struct slabpool_slot *slot)
 		bool filled;
 
 		sync_lock(cache->pool, &cache->lock);
-		filled = exchange_for_full(cache, slot) || fill_from_slabs(cache, slot);
+		filled = exchange_for(cache, slot, home_get(cache, &cache->home[slot->home])) ||
+			 fill_from_slabs(cache, slot) ||
+			 exchange_for(cache, slot, other_get(cache, slot->home));
 		sync_unlock(cache->pool, &cache->lock);
 		if (filled)
 			return true;
-	} while (depot_grow(cache));
+	} while (slabs_add(cache));
 	return false;
 }
 
@@ -352,9 +394,9 @@ void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot)
 
 	sync_lock(cache->pool, &cache->lock);
 	if (cache->full_count + cache->old_count < cache->shared)
-		store = spare_get(cache);
+		store = spare_get(cache, slot, slot->spare.capacity);
 	if (store) {
-		full_put(cache, magazine_unload(&slot->spare));
+		full_put(cache, slot->home, magazine_unload(&slot->spare));
 		cache->exchanges++;
 		magazine_load(&slot->spare, store);
 		full_age(cache);
@@ -366,7 +408,24 @@ void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot)
 	}
 	sync_unlock(cache->pool, &cache->lock);
 	if (empty)
-		depot_trim_default(cache);
+		slabs_trim_default(cache);
+}
+
+/* Puts what a magazine holds into the slot's home. Lock held. */
+static void leave(struct kmem_cache *cache, const struct slabpool_slot *slot,
+		  struct slabpool_magazine *m)
+{
+	if (m->count && cache->home[slot->home].count < HOME_LEFT &&
+	    cache->full_count + cache->old_count < cache->shared)
+		full_put(cache, slot->home, magazine_unload(m));
+}
+
+void depot_leave(struct kmem_cache *cache, struct slabpool_slot *slot)
+{
+	sync_lock(cache->pool, &cache->lock);
+	leave(cache, slot, &slot->loaded);
+	leave(cache, slot, &slot->spare);
+	sync_unlock(cache->pool, &cache->lock);
 }
 
 void *depot_alloc_one(struct kmem_cache *cache)
@@ -380,7 +439,7 @@ void *depot_alloc_one(struct kmem_cache *cache)
 		sync_unlock(cache->pool, &cache->lock);
 		if (got)
 			return object;
-	} while (depot_grow(cache));
+	} while (slabs_add(cache));
 	return NULL;
 }
 
@@ -392,146 +451,5 @@ void depot_free_one(struct kmem_cache *cache, void *object)
 	empty = depot_give(cache, &object, 1);
 	sync_unlock(cache->pool, &cache->lock);
 	if (empty)
-		depot_trim_default(cache);
-}
-
-/* Most of what has to read zero is never touched: rather without memory than written. */
-static void slab_wipe(struct kmem_cache *cache, uint32_t which)
-{
-	const struct slabpool_platform *platform = &cache->pool->platform;
-	void *start = cache->arena->base +
-		      ((size_t)cache->arena->slab[which].page << SLABPOOL_PAGE_SHIFT);
-
-	if (platform->commit(platform->context, start, slab_run_bytes(cache), SLABPOOL_DISCARD))
-		memset(start, 0, slab_run_bytes(cache));
-}
-
-static void construct_all(struct kmem_cache *cache, uint32_t which, bool fresh)
-{
-	uint32_t k;
-
-	if (cache->zeroed && !fresh)
-		slab_wipe(cache, which);
-	if (!cache->ctor)
-		return;
-	for (k = 0; k < cache->geometry.capacity; k++)
-		cache->ctor(lookup_address(cache->arena, which, k));
-}
-
-/* The colour for the next slab: bytes before its first object. */
-static uint32_t next_colour(struct kmem_cache *cache)
-{
-	uint32_t colour;
-
-	sync_lock(cache->pool, &cache->lock);
-	colour = cache->colour_next * cache->geometry.colour_off;
-	cache->colour_next = (cache->colour_next + 1) % cache->geometry.colours;
-	sync_unlock(cache->pool, &cache->lock);
-	return colour;
-}
-
-bool depot_grow(struct kmem_cache *cache)
-{
-	struct arena *arena = cache->arena;
-	uint32_t pages = 1u << cache->geometry.order, page, which;
-	struct slab *slab;
-	bool fresh;
-
-	page = arena_alloc_run(cache->pool, arena, pages, ARENA_SLAB, &fresh);
-	if (page == ARENA_NO_PAGE)
-		return false;
-	which = arena_slab_new(cache->pool, arena);
-	slab = &arena->slab[which];
-	slab_init(slab, arena->bits + (size_t)page * arena->words_a_page, cache->geometry.capacity,
-		  next_colour(cache), cache->geometry.stride, (uint32_t)slab_run_bytes(cache));
-	slab->owner = cache;
-	slabpool_store_u32(&slab->cache, cache->id);
-	slab->page = page;
-	slab->list = LIST_NONE;
-	slab->stamp = now_seconds(cache);
-	arena_set_owner(arena, page, pages, which + 1);
-	construct_all(cache, which, fresh);
-	sync_lock(cache->pool, &cache->lock);
-	shelf_file(cache, which);
-	cache->free_objects += cache->geometry.capacity;
-	cache->grows++;
-	sync_unlock(cache->pool, &cache->lock);
-	return true;
-}
-
-/* Gives a slab that is in no list back to its arena; idle: its memory may stay there. */
-static void slab_release(struct kmem_cache *cache, uint32_t which, bool idle)
-{
-	struct arena *arena = cache->arena;
-	uint32_t page = arena->slab[which].page, pages = 1u << cache->geometry.order;
-
-	arena_set_owner(arena, page, pages, PAGE_UNOWNED);
-	arena_slab_free(cache->pool, arena, which);
-	arena_free_run(cache->pool, arena, page, pages, ARENA_SLAB, idle);
-}
-
-/* True if the oldest empty slab is to go. Lock held. */
-static bool oldest_is_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age,
-			  uint32_t now)
-{
-	uint32_t oldest = cache->empty_last;
-
-	if (oldest == SLAB_NO_SLAB)
-		return false;
-	return cache->empty_slabs * slab_run_bytes(cache) > keep_bytes ||
-	       now - cache->arena->slab[oldest].stamp >= max_age;
-}
-
-/* Takes the slabs that are to go out of the lists: a chain by their next field. */
-static uint32_t detach_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
-{
-	uint32_t chain = SLAB_NO_SLAB, which, now;
-
-	sync_lock(cache->pool, &cache->lock);
-	now = now_seconds(cache);
-	while (oldest_is_due(cache, keep_bytes, max_age, now)) {
-		which = cache->empty_last;
-		shelf_remove(cache, which);
-		cache->arena->slab[which].next = chain;
-		cache->free_objects -= cache->geometry.capacity;
-		cache->releases++;
-		chain = which;
-	}
-	sync_unlock(cache->pool, &cache->lock);
-	return chain;
-}
-
-static void chain_release(struct kmem_cache *cache, uint32_t chain, bool idle)
-{
-	uint32_t next;
-
-	if (chain != SLAB_NO_SLAB && (cache->flags & SLAB_TYPESAFE_BY_RCU) &&
-	    cache->pool->options.rcu_synchronize)
-		cache->pool->options.rcu_synchronize();
-	for (; chain != SLAB_NO_SLAB; chain = next) {
-		next = cache->arena->slab[chain].next;
-		slab_release(cache, chain, idle);
-	}
-}
-
-void depot_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
-{
-	chain_release(cache, detach_due(cache, keep_bytes, max_age), false);
-}
-
-void depot_close(struct kmem_cache *cache)
-{
-	chain_release(cache, detach_due(cache, 0, 0), true);
-}
-
-void depot_trim_default(struct kmem_cache *cache)
-{
-	const struct slabpool_options *options = &cache->pool->options;
-	size_t kib = options->retain_kib;
-
-	/* A free must not wait for a grace period. */
-	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
-		return;
-	depot_trim(cache, kib > SIZE_MAX / 1024 ? SIZE_MAX : kib * 1024,
-		   retain_seconds(cache));
+		slabs_trim_default(cache);
 }

@@ -58,6 +58,7 @@ struct slabpool {
 	uint32_t retired_count;
 	uint32_t next_id;
 	struct thread_record *threads;
+	uint32_t home_users[DEPOT_HOMES];      /* threads, by their home */
 
 	struct kmem_cache meta[META_COUNT];
 	struct kmem_cache kmalloc[GEOMETRY_KMALLOC_CLASSES];

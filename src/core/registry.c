@@ -79,6 +79,9 @@ static bool geometry_for(struct slabpool *pool, struct geometry_request *request
 	       (1u << geometry->order) <= (*arena)->pages;
 }
 
+/* Of the allocator's own objects: a descriptor is aligned to so much. */
+#define META_GRANULE 64u
+
 static bool geometry_choose(struct slabpool *pool, struct kmem_cache *cache, uint32_t size,
 			    uint32_t align, enum cache_life life)
 {
@@ -92,6 +95,9 @@ static bool geometry_choose(struct slabpool *pool, struct kmem_cache *cache, uin
 		.min_objects = life == CACHE_META ? 1 : options->min_objects,
 	};
 
+	/* All in one arena: the tables of each take memory. */
+	if (life == CACHE_META && !request.granule)
+		request.granule = META_GRANULE;
 	if (request.max_order < request.min_order)
 		request.max_order = request.min_order;
 	return geometry_for(pool, &request, &cache->geometry, &cache->arena);
@@ -115,6 +121,9 @@ static void tag_put(struct arena *arena, uint8_t tag)
 	arena->tag_used[tag] = false;
 }
 
+/* Magazines of threads that use a cache a little hold little. */
+#define FIRST_CAPACITY 64u
+
 static void limits_choose(struct kmem_cache *cache, uint32_t capacity)
 {
 	const struct slabpool_options *options = &cache->pool->options;
@@ -129,6 +138,7 @@ static void limits_choose(struct kmem_cache *cache, uint32_t capacity)
 	if (limit < 1)
 		limit = 1;
 	cache->limit = cache->batchcount = limit;
+	cache->first = capacity || limit < FIRST_CAPACITY ? limit : FIRST_CAPACITY;
 	cache->shared = options->shared;
 	most = (uint64_t)options->depot_kib * 1024 / ((uint64_t)limit * cache->geometry.stride);
 	if (cache->shared > most)
@@ -536,7 +546,7 @@ void slabpool_cache_destroy(struct kmem_cache *cache)
 		return;
 	}
 	instance_event(pool, &event);
-	depot_close(cache);
+	slabs_close(cache);
 	name = cache->own_name;
 	name_bytes = cache->name_bytes;
 	sync_lock(pool, &pool->lock);
@@ -575,7 +585,7 @@ int slabpool_cache_shrink(struct kmem_cache *cache)
 	}
 	cache_reap(cache);
 	if ((cache->flags & SLAB_TYPESAFE_BY_RCU) && cache->pool->options.rcu_synchronize)
-		depot_trim(cache, 0, 0);
+		slabs_trim(cache, 0, 0);
 	/* The magazines that went with the objects. */
 	for (k = 0; k < META_COUNT; k++)
 		cache_reap(&cache->pool->meta[k]);

@@ -110,6 +110,7 @@ int slabpool_cache_tune(struct kmem_cache *cache, unsigned int limit, unsigned i
 	thread_flush_own(cache);
 	depot_flush(cache);
 	sync_lock(cache->pool, &cache->lock);
+	slabpool_store_u32(&cache->first, limit);
 	slabpool_store_u32(&cache->limit, limit);
 	cache->batchcount = batchcount;
 	cache->shared = shared;

@@ -89,9 +89,23 @@ static int set_current(struct slabpool *pool, struct thread_record *record)
 	return error;
 }
 
+/* The home with the fewest threads: what one of them left there is for the next. */
+static uint32_t home_choose(struct slabpool *pool)
+{
+	uint32_t home = 0, k;
+
+	for (k = 1; k < DEPOT_HOMES; k++) {
+		if (pool->home_users[k] < pool->home_users[home])
+			home = k;
+	}
+	pool->home_users[home]++;
+	return home;
+}
+
 static void record_link(struct slabpool *pool, struct thread_record *record)
 {
 	sync_lock(pool, &pool->lock);
+	record->home = home_choose(pool);
 	record->prev = NULL;
 	record->next = pool->threads;
 	if (pool->threads)
@@ -109,6 +123,7 @@ static void record_unlink(struct slabpool *pool, struct thread_record *record)
 		pool->threads = record->next;
 	if (record->next)
 		record->next->prev = record->prev;
+	pool->home_users[record->home]--;
 }
 
 static void record_give(struct slabpool *pool, struct thread_record *record)
@@ -140,17 +155,16 @@ static struct thread_record *record_new(struct slabpool *pool)
 	return NULL;
 }
 
-/* The calling thread's own slot of this cache, made if need be; NULL if it can have none. */
-static struct slabpool_slot *own_slot(struct kmem_cache *cache)
+/* The calling thread's own record, made if need be; NULL if it can have none. */
+static struct thread_record *own_record(struct slabpool *pool)
 {
-	struct slabpool *pool = cache->pool;
 	struct thread_record *record = current_record(pool);
 
 	if (record == &thread_gone)
 		return NULL;
 	if (record == &thread_none)
 		record = record_new(pool);
-	return record ? thread_slot_in(record, cache) : NULL;
+	return record;
 }
 
 static void magazine_empty(struct kmem_cache *cache, struct slabpool_magazine *m)
@@ -166,7 +180,7 @@ static void magazine_empty(struct kmem_cache *cache, struct slabpool_magazine *m
 	}
 	depot_store_free(cache, magazine_unload(m));
 	if (empty)
-		depot_trim_default(cache);
+		slabs_trim_default(cache);
 }
 
 void thread_slot_flush(struct slabpool_slot *slot)
@@ -178,26 +192,30 @@ void thread_slot_flush(struct slabpool_slot *slot)
 	magazine_empty(cache, &slot->loaded);
 	magazine_empty(cache, &slot->spare);
 	slot->epoch = 0;
+	slot->grows = false;
 	slot->cache = NULL;
 }
 
 struct slabpool_slot *thread_slot_get(struct kmem_cache *cache)
 {
+	struct thread_record *record;
 	struct slabpool_slot *slot;
 	struct slabpool_store *first, *second;
 	uint32_t epoch = slabpool_load_u32(&cache->epoch);
+	uint32_t capacity = slabpool_load_u32(&cache->first);
 
 	if (!cache->pool->options.magazines || cache->pool->event ||
 	    !cache->pool->platform.thread_set || cache->life == CACHE_META)
 		return NULL;
-	slot = own_slot(cache);
-	if (!slot)
+	record = own_record(cache->pool);
+	if (!record)
 		return NULL;
+	slot = thread_slot_in(record, cache);
 	if (slot->cache && slot->epoch == epoch)
 		return slot;
 	thread_slot_flush(slot);
-	first = depot_store_new(cache);
-	second = depot_store_new(cache);
+	first = depot_store_new(cache, capacity);
+	second = depot_store_new(cache, capacity);
 	if (!first || !second) {
 		depot_store_free(cache, first);
 		depot_store_free(cache, second);
@@ -206,6 +224,7 @@ struct slabpool_slot *thread_slot_get(struct kmem_cache *cache)
 	magazine_load(&slot->loaded, first);
 	magazine_load(&slot->spare, second);
 	slot->epoch = epoch;
+	slot->home = (uint16_t)record->home;
 	slot->cache = cache;
 	return slot;
 }
@@ -243,19 +262,24 @@ size_t thread_held(const struct kmem_cache *cache)
 }
 
 /* The instance's lock is held: a cache destroyed meanwhile finds the record full or empty. */
-static void record_flush(struct thread_record *record)
+static void record_flush(struct thread_record *record, bool ends)
 {
 	uint32_t k;
 
-	for (k = META_COUNT; k < record->pool->next_id; k++)
-		thread_slot_flush(&record->slot[k]);
+	for (k = META_COUNT; k < record->pool->next_id; k++) {
+		struct slabpool_slot *slot = &record->slot[k];
+
+		if (ends && slot->cache)
+			depot_leave(slot->cache, slot);
+		thread_slot_flush(slot);
+	}
 }
 
 /* Empties a record, takes it out of the list and frees it. */
 static void record_free(struct slabpool *pool, struct thread_record *record)
 {
 	sync_lock(pool, &pool->lock);
-	record_flush(record);
+	record_flush(record, true);
 	record_unlink(pool, record);
 	sync_unlock(pool, &pool->lock);
 	record_give(pool, record);
@@ -282,7 +306,7 @@ void slabpool_thread_flush(struct slabpool *pool)
 	if (record == &thread_none || record == &thread_gone)
 		return;
 	sync_lock(pool, &pool->lock);
-	record_flush(record);
+	record_flush(record, false);
 	sync_unlock(pool, &pool->lock);
 }
 

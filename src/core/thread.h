@@ -9,6 +9,7 @@ struct thread_record {
 	struct slabpool_slot *slot;         /* a table of options.max_caches, by id of the cache */
 	struct slabpool *pool;
 	struct thread_record *next, *prev;  /* in the instance's list, under its lock */
+	uint32_t home;                      /* in every depot */
 };
 
 /* Without room and without objects: stand in for what does not exist, so that the fast path needs

@@ -6,6 +6,7 @@
  *   state    ......|....|xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx|...|......     a byte a granule, 0
  *   bits     ...............|xxxxxxxxxxxxxxxxxxx|.................      refilled with the next slab
  *   page_map ....................|xxxxxxx|........................      0: no owner
+ *   link     of a run's pages but the first                             never read
  *   slab     in use, unused, in use |xxxxxxx  unused behind the last one
  *
  * The data of idle runs goes back, and of the tables those pages (x) on which nothing stands but
@@ -67,18 +68,28 @@ static void table_discard(struct slabpool *pool, void *table, size_t bytes_a_pag
 	discard(pool, table, from > dirty_from ? from : dirty_from, to < dirty_to ? to : dirty_to);
 }
 
+/* Marks a run whose tables went back. Of its links there was but the first. */
+static void run_clean(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages)
+{
+	if (!(arena->order[page] & ORDER_CLEAN))
+		discard(pool, arena->link, page_up((uintptr_t)(arena->link + page + 1)),
+			page_down((uintptr_t)(arena->link + page + pages)));
+	arena->order[page] |= ORDER_CLEAN;
+}
+
 static void stretch_discard(struct slabpool *pool, struct arena *arena, const struct stretch *s)
 {
-	uint32_t page, shift = SLABPOOL_PAGE_SHIFT - arena->granule_shift;
+	uint32_t page, pages, shift = SLABPOOL_PAGE_SHIFT - arena->granule_shift;
 
 	if (s->dirty_first >= s->dirty_end)
 		return;
 	table_discard(pool, arena->state, (size_t)1 << shift, s);
 	table_discard(pool, arena->bits, arena->words_a_page * sizeof(uint64_t), s);
 	table_discard(pool, arena->page_map, sizeof(uint32_t), s);
-	for (page = s->first; page < s->end;
-	     page += 1u << ((arena->order[page] & ORDER_MASK) - 1))
-		arena->order[page] |= ORDER_CLEAN;
+	for (page = s->first; page < s->end; page += pages) {
+		pages = 1u << ((arena->order[page] & ORDER_MASK) - 1);
+		run_clean(pool, arena, page, pages);
+	}
 }
 
 static void stretch_add(struct stretch *s, uint32_t page, uint32_t pages, bool clean)
@@ -129,7 +140,7 @@ static bool slab_is_unused(const struct arena *arena, uint32_t which)
 }
 
 /* Descriptors behind the last one in use, once they fill a page. */
-static void slabs_trim(struct slabpool *pool, struct arena *arena)
+static void descriptors_trim(struct slabpool *pool, struct arena *arena)
 {
 	uint32_t count = arena->slab_count, which;
 	uintptr_t from, to, open;
@@ -190,6 +201,6 @@ void arena_trim(struct slabpool *pool, struct arena *arena)
 {
 	sync_lock(pool, &arena->lock);
 	tables_trim(pool, arena);
-	slabs_trim(pool, arena);
+	descriptors_trim(pool, arena);
 	sync_unlock(pool, &arena->lock);
 }

@@ -215,11 +215,19 @@ static bool stores_are_valid(const struct kmem_cache *cache, const struct slabpo
 static bool depot_is_valid(const struct kmem_cache *cache, struct tally *tally)
 {
 	size_t objects = 0;
+	uint32_t full = 0, k;
 
-	return stores_are_valid(cache, cache->full, cache->full_count, &objects, tally) &&
+	for (k = 0; k < DEPOT_HOMES; k++) {
+		const struct depot_home *home = &cache->home[k];
+
+		if (home->low > home->count ||
+		    !stores_are_valid(cache, home->full, home->count, &objects, tally))
+			return false;
+		full += home->count;
+	}
+	return full == cache->full_count &&
 	       stores_are_valid(cache, cache->old, cache->old_count, &objects, tally) &&
-	       cache->full_low <= cache->full_count && objects == cache->depot_objects &&
-	       spares_are_valid(cache);
+	       objects == cache->depot_objects && spares_are_valid(cache);
 }
 
 static bool magazine_of_cache_is_valid(const struct kmem_cache *cache,

@@ -106,7 +106,7 @@ static void test_limits(void)
 
 	instance_open(16384, 10000);
 	cache = slabpool_cache_create(pool, "tuned", 64, NULL, 0);
-	is_uint(info_of(cache).limit, 64, "the default limit");
+	is_uint(info_of(cache).limit, 256, "the default limit");
 	is_int(slabpool_cache_tune(cache, 8, 4, 2), 0, "tune");
 	alloc_all(cache, object, MANY);
 	refills = info_of(cache).refills;
@@ -297,6 +297,85 @@ static void test_epoch(void)
 	instance_close();
 }
 
+/* A magazine starts small, and is larger the next time. */
+static void test_growth(void)
+{
+	struct kmem_cache_args args = { .sheaf_capacity = 128 };
+	struct kmem_cache *cache;
+	void *object[65];
+
+	instance_open(16384, 10000);
+	cache = slabpool_cache_create(pool, "grows", 32, NULL, 0);
+	alloc_all(cache, object, 1);
+	is_uint(info_of(cache).magazine_objects, 63, "64 objects at first");
+	alloc_all(cache, object + 1, 64);
+	is_uint(info_of(cache).refills, 2, "the next time");
+	is_uint(info_of(cache).magazine_objects, 255, "they are as many as the limit says");
+	kmem_cache_free_bulk(cache, 65, object);
+	ok(adds_up(cache), "the four places add up");
+	cache = slabpool_cache_create(pool, "sheaf", 64, &args, 0);
+	alloc_all(cache, object, 1);
+	is_uint(info_of(cache).magazine_objects, 127, "sheaf_capacity is taken at its word");
+	kmem_cache_free(cache, object[0]);
+	instance_close();
+}
+
+static bool is_among(void *const *object, unsigned int n, const void *one)
+{
+	unsigned int k = 0;
+
+	while (k < n && object[k] != one)
+		k++;
+	return k < n;
+}
+
+/* What a thread leaves in the depot is for the next one of its home first. */
+static void test_homes(void)
+{
+	struct kmem_cache *cache;
+	struct slabpool_cache_info i;
+	void *object[MANY], *one, *other;
+	unsigned int n;
+
+	instance_open(16384, 10000);
+	cache = slabpool_cache_create(pool, "homes", 64, NULL, 0);
+	tp.thread = 2;
+	alloc_all(cache, object, 64);
+	kmem_cache_free_bulk(cache, 64, object);
+	test_platform_thread_end(&tp, pool);
+	i = info_of(cache);
+	ok(i.magazine_objects == 0 && i.depot_objects == 64, "a thread that ends leaves them");
+	tp.thread = 3;
+	one = kmem_cache_alloc(cache, GFP_KERNEL);
+	ok(is_among(object, 64, one), "to the next thread");
+	tp.thread = 4;
+	other = kmem_cache_alloc(cache, GFP_KERNEL);
+	ok(!is_among(object, 64, other), "and not to one beside that");
+	kmem_cache_free(cache, other);
+	tp.thread = 3;
+	kmem_cache_free(cache, one);
+	/* All objects of the cache go through the second thread. */
+	tp.thread = 4;
+	test_platform_thread_end(&tp, pool);
+	tp.thread = 3;
+	for (n = 0; n < MANY && (n < 900 || info_of(cache).slab_objects); n++)
+		object[n] = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free_bulk(cache, n, object);
+	i = info_of(cache);
+	ok(i.depot_objects > 256 && i.slab_objects == 0, "the depot holds much, the slabs nothing");
+	tp.thread = 5;
+	alloc_all(cache, object, (unsigned int)i.depot_objects);
+	ok(info_of(cache).grows == i.grows, "another home's magazines go before a new slab");
+	kmem_cache_free_bulk(cache, i.depot_objects, object);
+	test_platform_thread_end(&tp, pool);
+	tp.thread = 3;
+	test_platform_thread_end(&tp, pool);
+	tp.thread = 0;
+	ok(adds_up(cache), "the four places add up");
+	is_int(kmem_cache_shrink(cache), 0, "and shrink empties the depot");
+	instance_close();
+}
+
 int main(void)
 {
 	test_platform_open(&tp, (size_t)128 << 20, 0);
@@ -307,6 +386,8 @@ int main(void)
 	test_shrink();
 	test_retention();
 	test_epoch();
+	test_growth();
+	test_homes();
 	test_platform_close(&tp);
 	return tap_done();
 }

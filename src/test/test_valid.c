@@ -185,6 +185,12 @@ static void test_lists(void)
 	DAMAGE(cache->empty_last, cache->list[LIST_EMPTY], "the newest as the oldest");
 }
 
+/* Where the depot keeps the full magazines of this thread. */
+static struct depot_home *own_home(void)
+{
+	return &cache->home[thread_slot(cache)->home];
+}
+
 static void test_counts(void)
 {
 	DAMAGE(cache->slabs, cache->slabs + 1, "slabs");
@@ -195,8 +201,9 @@ static void test_counts(void)
 	DAMAGE(cache->depot_objects, cache->depot_objects - 1, "objects in the depot");
 	DAMAGE(cache->full_count, cache->full_count + 1, "full magazines");
 	DAMAGE(cache->old_count, cache->old_count + 1, "old magazines");
-	DAMAGE(cache->old, cache->full, "full magazines that are old too");
-	DAMAGE(cache->full_low, cache->full_count + 1, "fewer full magazines than there ever were");
+	DAMAGE(cache->old, own_home()->full, "full magazines that are old too");
+	DAMAGE(own_home()->count, own_home()->count - 1, "full magazines of a home");
+	DAMAGE(own_home()->low, own_home()->count + 1, "fewer full magazines than there ever were");
 	DAMAGE(cache->spare_count, cache->spare_count + 1, "spare stores");
 	DAMAGE(pool->meta[META_STORE_16].free_objects, 0, "free objects of the allocator's own");
 	DAMAGE(pool->meta[META_STORE_16].slabs, 0, "slabs of the allocator's own");
@@ -258,7 +265,7 @@ static void test_magazine(struct slabpool_magazine *m, const char *name)
 	DAMAGE(store->object[0], live, "a live object");
 	DAMAGE(store->object[0], (unsigned char *)store->object[0] + 8, "inside an object");
 	DAMAGE(store->object[0], (void *)&live, "a foreign address");
-	DAMAGE(store->object[0], cache->full->object[0], "an object of the depot's");
+	DAMAGE(store->object[0], own_home()->full->object[0], "an object of the depot's");
 	DAMAGE(m->count, m->count - 1, "an object is missing");
 	DAMAGE(m->count, m->capacity + 1, "more than there is room for");
 	DAMAGE(m->capacity, 300, "capacity");
@@ -277,7 +284,7 @@ static void test_slot(void)
 
 static void test_depot(void)
 {
-	struct slabpool_store *store = cache->full, *second = store ? store->next : NULL;
+	struct slabpool_store *store = own_home()->full, *second = store ? store->next : NULL;
 
 	if (!second || store->count < 2 || !cache->spare)
 		bail_out("too little in the depot");
@@ -289,7 +296,7 @@ static void test_depot(void)
 	DAMAGE(store->object[0], NULL, "NULL in the depot");
 	DAMAGE(store->next, NULL, "a depot that is cut");
 	DAMAGE(store->next, store, "a depot that is a circle");
-	DAMAGE(cache->full, NULL, "a depot that is lost");
+	DAMAGE(own_home()->full, NULL, "a depot that is lost");
 	DAMAGE(cache->spare, NULL, "spare stores that are lost");
 	DAMAGE(cache->spare->next, cache->spare, "spare stores in a circle");
 	DAMAGE(cache->spare->count, 1, "a spare store with an object");

@@ -44,6 +44,8 @@ struct slabpool_slot {
 	struct slabpool_magazine spare;  /* full or empty, against ping-pong with the depot */
 	struct kmem_cache *cache;        /* NULL: unused */
 	uint32_t epoch;                  /* the cache's epoch when last looked at */
+	uint16_t home;                   /* where in the depot its full magazines lie */
+	bool grows;                      /* its next store is a larger one */
 } SLABPOOL_ALIGNED(64);
 
 /* What the fast path reads of a cache: the first bytes of struct kmem_cache. */

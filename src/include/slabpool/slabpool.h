@@ -42,7 +42,8 @@ enum slabpool_misuse {
 	X(unsigned int, exact_double_free, 0, 0, 1,                                              \
 	  "atomic exchange on free: two frees in the same instant are told apart")               \
 	X(unsigned int, magazines, 1, 0, 1, "thread caches")                                     \
-	X(unsigned int, limit, 64, 1, 256, "objects a magazine, capped by magazine_kib")         \
+	X(unsigned int, limit, 256, 1, 256,                                                      \
+	  "objects a magazine when a thread uses it much, capped by magazine_kib")               \
 	X(unsigned int, magazine_kib, 256, 1, 1024, "bytes that one magazine may hold, in KiB")   \
 	X(unsigned int, shared, 65536, 0, 65536,                                                 \
 	  "full magazines that a depot keeps, capped by depot_kib")                             \

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slabs: new ones for a cache, and old ones given back.
+ *
+ *   arena's pages --slabs_add--> LIST_EMPTY ... partial, full ... LIST_EMPTY --slabs_trim--> pages
+ *
+ * A slab without live or cached objects is kept, up to retain_kib a cache and for retain_ms; then
+ * its run goes back to its arena, and its pages to the system. The slabs of a cache that is
+ * destroyed leave their memory idle in the arena, for the next cache.
+ *
+ * Guarantee: a slab that goes has no live object, and none that a magazine or the depot holds; no
+ * slab of a cache with SLAB_TYPESAFE_BY_RCU goes before a grace period.
+ *
+ * Locking: slabs are made, constructed and given back without the cache's lock; only for its lists
+ * it is held.
+ *
+ * Observe: slabpool_cache_info(): grows, releases, slabs, empty_slabs.
+ */
+#include "core/instance.h"
+#include "core/lookup.h"
+#include "core/memory.h"
+#include "core/sync.h"
+
+static size_t slab_run_bytes(const struct kmem_cache *cache)
+{
+	return SLABPOOL_PAGE_SIZE << cache->geometry.order;
+}
+
+uint32_t slabs_now(struct kmem_cache *cache)
+{
+	return (uint32_t)(sync_clock(cache->pool) / 1000);
+}
+
+uint32_t slabs_retain(const struct kmem_cache *cache)
+{
+	return cache->pool->options.retain_ms / 1000 +
+	       (cache->pool->options.retain_ms % 1000 != 0);
+}
+
+/* Most of what has to read zero is never touched: rather without memory than written. */
+static void slab_wipe(struct kmem_cache *cache, uint32_t which)
+{
+	const struct slabpool_platform *platform = &cache->pool->platform;
+	void *start = cache->arena->base +
+		      ((size_t)cache->arena->slab[which].page << SLABPOOL_PAGE_SHIFT);
+
+	if (platform->commit(platform->context, start, slab_run_bytes(cache), SLABPOOL_DISCARD))
+		memset(start, 0, slab_run_bytes(cache));
+}
+
+static void construct_all(struct kmem_cache *cache, uint32_t which, bool fresh)
+{
+	uint32_t k;
+
+	if (cache->zeroed && !fresh)
+		slab_wipe(cache, which);
+	if (!cache->ctor)
+		return;
+	for (k = 0; k < cache->geometry.capacity; k++)
+		cache->ctor(lookup_address(cache->arena, which, k));
+}
+
+/* The colour for the next slab: bytes before its first object. */
+static uint32_t next_colour(struct kmem_cache *cache)
+{
+	uint32_t colour;
+
+	sync_lock(cache->pool, &cache->lock);
+	colour = cache->colour_next * cache->geometry.colour_off;
+	cache->colour_next = (cache->colour_next + 1) % cache->geometry.colours;
+	sync_unlock(cache->pool, &cache->lock);
+	return colour;
+}
+
+bool slabs_add(struct kmem_cache *cache)
+{
+	struct arena *arena = cache->arena;
+	uint32_t pages = 1u << cache->geometry.order, page, which;
+	struct slab *slab;
+	bool fresh;
+
+	page = arena_alloc_run(cache->pool, arena, pages, ARENA_SLAB, &fresh);
+	if (page == ARENA_NO_PAGE)
+		return false;
+	which = arena_slab_new(cache->pool, arena);
+	slab = &arena->slab[which];
+	slab_init(slab, arena->bits + (size_t)page * arena->words_a_page, cache->geometry.capacity,
+		  next_colour(cache), cache->geometry.stride, (uint32_t)slab_run_bytes(cache));
+	slab->owner = cache;
+	slabpool_store_u32(&slab->cache, cache->id);
+	slab->page = page;
+	slab->list = LIST_NONE;
+	slab->stamp = slabs_now(cache);
+	arena_set_owner(arena, page, pages, which + 1);
+	construct_all(cache, which, fresh);
+	sync_lock(cache->pool, &cache->lock);
+	shelf_file(cache, which);
+	cache->free_objects += cache->geometry.capacity;
+	cache->grows++;
+	sync_unlock(cache->pool, &cache->lock);
+	return true;
+}
+
+/* Gives a slab that is in no list back to its arena; idle: its memory may stay there. */
+static void slab_release(struct kmem_cache *cache, uint32_t which, bool idle)
+{
+	struct arena *arena = cache->arena;
+	uint32_t page = arena->slab[which].page, pages = 1u << cache->geometry.order;
+
+	arena_set_owner(arena, page, pages, PAGE_UNOWNED);
+	arena_slab_free(cache->pool, arena, which);
+	arena_free_run(cache->pool, arena, page, pages, ARENA_SLAB, idle);
+}
+
+/* True if the oldest empty slab is to go. Lock held. */
+static bool oldest_is_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age,
+			  uint32_t now)
+{
+	uint32_t oldest = cache->empty_last;
+
+	if (oldest == SLAB_NO_SLAB)
+		return false;
+	return cache->empty_slabs * slab_run_bytes(cache) > keep_bytes ||
+	       now - cache->arena->slab[oldest].stamp >= max_age;
+}
+
+/* Takes the slabs that are to go out of the lists: a chain by their next field. */
+static uint32_t detach_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
+{
+	uint32_t chain = SLAB_NO_SLAB, which, now;
+
+	sync_lock(cache->pool, &cache->lock);
+	now = slabs_now(cache);
+	while (oldest_is_due(cache, keep_bytes, max_age, now)) {
+		which = cache->empty_last;
+		shelf_remove(cache, which);
+		cache->arena->slab[which].next = chain;
+		cache->free_objects -= cache->geometry.capacity;
+		cache->releases++;
+		chain = which;
+	}
+	sync_unlock(cache->pool, &cache->lock);
+	return chain;
+}
+
+static void chain_release(struct kmem_cache *cache, uint32_t chain, bool idle)
+{
+	uint32_t next;
+
+	if (chain != SLAB_NO_SLAB && (cache->flags & SLAB_TYPESAFE_BY_RCU) &&
+	    cache->pool->options.rcu_synchronize)
+		cache->pool->options.rcu_synchronize();
+	for (; chain != SLAB_NO_SLAB; chain = next) {
+		next = cache->arena->slab[chain].next;
+		slab_release(cache, chain, idle);
+	}
+}
+
+void slabs_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age)
+{
+	chain_release(cache, detach_due(cache, keep_bytes, max_age), false);
+}
+
+void slabs_close(struct kmem_cache *cache)
+{
+	chain_release(cache, detach_due(cache, 0, 0), true);
+}
+
+void slabs_trim_default(struct kmem_cache *cache)
+{
+	const struct slabpool_options *options = &cache->pool->options;
+	size_t kib = options->retain_kib;
+
+	/* A free must not wait for a grace period. */
+	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
+		return;
+	slabs_trim(cache, kib > SIZE_MAX / 1024 ? SIZE_MAX : kib * 1024,
+		   slabs_retain(cache));
+}
