@@ -188,12 +188,12 @@ def documented():
 
 
 def retain(bench):
-    """What stays after free without shrink, at once and when retain_ms is over."""
+    """What stays after free without shrink, at once and when retain_ms is over twice."""
     limits = documented()
     count_bytes = 512 << 20
     seconds = limits["retain_ms"] // 1000 + 2
     if bench.options.quick:
-        say(f"\nretain: takes {2 * seconds} s, not with --quick")
+        say(f"\nretain: takes {4 * seconds} s, not with --quick")
         return
     rows = []
     for driver in bench.take((), ("shared",), always=False):

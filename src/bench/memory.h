@@ -4,8 +4,9 @@
  * whole, as memory that was not touched is not there. Each command wants a process of its own.
  *
  *	memory SIZE LIVE          "ok START FILLED CHURNED FREED SHRUNK"
- *	retain SIZE LIVE SECONDS  "ok START FILLED FREED LATER": later, and after some more calls,
- *				  what was freed is kept no longer than the allocator says
+ *	retain SIZE LIVE SECONDS  "ok START FILLED FREED LATER": SECONDS later, after some more calls,
+ *				  and as much again, what was freed is kept no longer than the
+ *				  allocator says
  *	soak SIZE SECONDS         "ok START EARLY LATE": most that was held in the first and in the
  *				  last fifth of the time, while one thread allocates up to 50,000
  *				  objects and another frees as many of before
@@ -68,6 +69,8 @@ static void do_memory(size_t size, size_t n)
 	printf("ok %zu %zu %zu %zu %zu\n", at[0], at[1], at[2], at[3], at[4]);
 }
 
+#define RETAIN_CALLS 16u
+
 static void do_retain(size_t size, size_t n, unsigned int seconds)
 {
 	void **live = job_array(n);
@@ -81,10 +84,11 @@ static void do_retain(size_t size, size_t n, unsigned int seconds)
 	at[1] = resident();
 	drain(form, size, live, n);
 	at[2] = resident();
-	sleep(seconds);
-	for (size_t i = 0; i < 16; i++) {
-		fill(form, size, live, n / 64);
-		drain(form, size, live, n / 64);
+	for (size_t i = 0; i < 2 * RETAIN_CALLS; i++) {
+		if (i % RETAIN_CALLS == 0)
+			sleep(seconds);
+		fill(form, size, live, n / 32);
+		drain(form, size, live, n / 32);
 	}
 	at[3] = resident();
 	printf("ok %zu %zu %zu %zu\n", at[0], at[1], at[2], at[3]);
