@@ -127,7 +127,11 @@ void *kmem_cache_alloc_lru(struct kmem_cache *cache, struct list_lru *lru, gfp_t
 
 void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 {
-	return kmem_cache_alloc(cache, gfp | __GFP_ZERO);
+	if (SLABPOOL_NO_CACHE(cache)) {
+		report_no_cache("kmem_cache_zalloc");
+		return NULL;
+	}
+	return cache_zalloc(cache, gfp);
 }
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)

@@ -36,19 +36,23 @@
 
 _Static_assert(offsetof(struct kmem_cache, hot) == 0, "inline.h takes a cache for its hot part");
 
-static void *zero(struct kmem_cache *cache, void *object)
+static SLABPOOL_COLD void warn_ctor_zero(struct kmem_cache *cache)
 {
-	struct slabpool *pool = cache->pool;
+	struct slabpool_report report = {
+		.kind = SLABPOOL_REPORT_CTOR_ZERO, .call = "kmem_cache_alloc",
+		.cache = cache->name,
+	};
 
-	if (cache->ctor && !pool->warned_ctor_zero) {
-		struct slabpool_report report = {
-			.kind = SLABPOOL_REPORT_CTOR_ZERO, .call = "kmem_cache_alloc",
-			.cache = cache->name,
-		};
+	if (cache->pool->warned_ctor_zero)
+		return;
+	cache->pool->warned_ctor_zero = true;
+	check_report(cache->pool, &report);
+}
 
-		pool->warned_ctor_zero = true;
-		check_report(pool, &report);
-	}
+static inline void *zero(struct kmem_cache *cache, void *object)
+{
+	if (SLABPOOL_UNLIKELY(cache->ctor != NULL))
+		warn_ctor_zero(cache);
 	return memset(object, 0, cache->size);
 }
 
@@ -132,6 +136,16 @@ void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 		return alloc_from_depot(cache, gfp);
 	object = slabpool_hot_take(&cache->hot, m, m->count - 1);
 	return (gfp | cache->gfp_or) & __GFP_ZERO ? zero(cache, object) : object;
+}
+
+void *cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	struct slabpool_magazine *m = &slabpool_slot_of(&cache->hot)->loaded;
+	uint32_t count = m->count;
+
+	if (SLABPOOL_UNLIKELY(count == 0))
+		return cache_alloc_slow(cache, gfp | __GFP_ZERO);
+	return zero(cache, slabpool_hot_take(&cache->hot, m, count - 1));
 }
 
 void *slabpool_alloc_slow(struct kmem_cache *cache, gfp_t gfp)

@@ -302,6 +302,14 @@ void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp);
     ensures nothing: object == \null ==> \result;
 */
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call);
+/* Allocates, zeroed. */
+/*@ requires cache: cache_ready(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns *cache, *cache->arena, *cache->pool;
+    ensures identity: cache_identity_kept{Pre, Post}(cache);
+*/
+void *cache_zalloc(struct kmem_cache *cache, gfp_t gfp);
 /* Allocates. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;

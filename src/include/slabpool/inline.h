@@ -2,10 +2,9 @@
 /**
  * @file inline.h
  * The fast path, as the library itself compiles it and, for a program that defines SLABPOOL_INLINE
- * before it includes slabpool/slab.h, compiled into the caller: kmem_cache_alloc(),
- * kmem_cache_zalloc() and kmem_cache_free() without a call while the thread's magazine has an
- * object or room. Such a program has to be compiled again for a library of another layout; it is
- * checked when it starts.
+ * before it includes slabpool/slab.h, compiled into the caller: kmem_cache_alloc() and
+ * kmem_cache_free() without a call while the thread's magazine has an object or room. Such a
+ * program has to be compiled again for a library of another layout; it is checked when it starts.
  */
 #ifndef SLABPOOL_INLINE_H
 #define SLABPOOL_INLINE_H

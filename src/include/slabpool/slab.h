@@ -320,7 +320,6 @@ static inline void slabpool_inline_free(struct kmem_cache *cache, void *object)
 }
 
 #define kmem_cache_alloc(cache, gfp) slabpool_inline_alloc((cache), (gfp))
-#define kmem_cache_zalloc(cache, gfp) slabpool_alloc_slow((cache), (gfp) | __GFP_ZERO)
 #define kmem_cache_free(cache, object) slabpool_inline_free((cache), (object))
 #endif
 
