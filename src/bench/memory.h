@@ -4,7 +4,7 @@
  * whole, as memory that was not touched is not there. Each command wants a process of its own.
  *
  *	memory SIZE LIVE          "ok START FILLED CHURNED FREED SHRUNK"
- *	retain SIZE LIVE SECONDS  "ok START FILLED FREED LATER": SECONDS later, after some more calls,
+ *	retain SIZE LIVE SECONDS  "ok START FILLED FREED LATER": SECONDS later, after some calls,
  *				  and as much again, what was freed is kept no longer than the
  *				  allocator says
  *	soak SIZE SECONDS         "ok START EARLY LATE": most that was held in the first and in the
