@@ -21,6 +21,7 @@ import time
 
 import bench_drivers
 import bench_figures
+import bench_readme
 import bench_svg
 import bench_verdict
 from bench_drivers import Team
@@ -61,14 +62,26 @@ def arguments():
     cli.add_argument("--soak", type=positive, metavar="SECONDS", default=600,
                      help="how long the section soak takes (default 600)")
     cli.add_argument("--compiler", metavar="CC")
+    cli.add_argument("--publish", action="store_true",
+                     help="a full run becomes what src/bench/results and the README show")
     cli.add_argument("--csv", metavar="FILE", default=os.path.join(REPORT, "bench.csv"))
     cli.add_argument("--json", metavar="FILE", default=os.path.join(REPORT, "bench.json"))
     cli.add_argument("--svg", metavar="FILE", default=os.path.join(REPORT, "bench.svg"))
     options = cli.parse_args()
     if options.operations and options.operations < 64:
         raise Usage("--operations: at least 64")
+    if options.publish:
+        if is_part(options) or options.quick or options.smoke or options.options or options.peer:
+            raise Usage("--publish: only what a full run measured is shown; leave other options")
+        options.json, options.svg = (os.path.join(bench_readme.RESULTS, f"bench.{kind}")
+                                     for kind in ("json", "svg"))
     options.rounds = options.rounds or (1 if options.smoke else 3 if options.quick else 9)
     return options
+
+
+def is_part(options):
+    return (options.only or options.skip or options.size or options.pattern or options.driver or
+            options.operations)
 
 
 class Bench:
@@ -137,7 +150,7 @@ def smoke(figures):
 def report(bench, facts):
     options, figures = bench.options, bench.figures
     rows = bench_verdict.verdicts(figures)
-    if options.only or options.skip or options.size or options.pattern or options.driver:
+    if is_part(options):
         rows = [row for row in rows if row.state != "not measured"]
     if rows and not options.smoke:
         bench_verdict.show(rows)
@@ -172,6 +185,8 @@ def work():
             SECTIONS[name](bench)
             facts["seconds"][name] = round(time.monotonic() - start, 1)
         report(bench, {**facts, **machine})
+        if options.publish:
+            bench_readme.publish()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     if options.smoke:

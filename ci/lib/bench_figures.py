@@ -138,6 +138,10 @@ def write_csv(figures, path):
     say(f"all rounds: {relative(path)}")
 
 
+def rows_of_json(name, rows):
+    return f' "{name}": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]"
+
+
 def write_json(figures, verdicts, facts, path):
     """A run as data: what it ran on, medians with quartiles, what is reached."""
     medians = []
@@ -149,7 +153,9 @@ def write_json(figures, verdicts, facts, path):
                         "quartiles": [round(low, 4), round(high, 4)]})
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "w") as file:
-        json.dump({**facts, "kinds": figures.kinds, "figures": medians,
-                   "reach": [verdict.as_dict() for verdict in verdicts]}, file, indent=1)
-        file.write("\n")
+        file.write("{\n")
+        for name, value in {**facts, "kinds": figures.kinds}.items():
+            file.write(f" {json.dumps(name)}: {json.dumps(value)},\n")
+        file.write(rows_of_json("figures", medians) + ",\n")
+        file.write(rows_of_json("reach", [verdict.as_dict() for verdict in verdicts]) + "\n}\n")
     say(f"the run as data: {relative(path)}")

@@ -20,6 +20,7 @@ import time
 import xml.dom.minidom
 
 import bench_figures
+import bench_readme
 import bench_svg
 import bench_trace
 import bench_verdict
@@ -95,7 +96,8 @@ def usage(t):
                            (("bench", "--only", "nothing"), "invalid choice: 'nothing'"),
                            (("bench", "--driver", "nothing"), "no driver 'nothing'"),
                            (("bench", "--peer", "/no/such.so"), "cannot read '/no/such.so'"),
-                           (("bench", "--options", "limmit=3"), "'limmit=3' is refused")):
+                           (("bench", "--options", "limmit=3"), "'limmit=3' is refused"),
+                           (("bench", "--publish", "--skip", "soak"), "full run")):
         t.expect("ci/" + " ".join(words), 2, re.escape(pattern), *words)
 
 
@@ -391,6 +393,12 @@ def readme(t):
     shown = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) … (\d+) \| (.*) \|$", text, re.M)
     t.ok("README: the options are those of slabpool.h", listed and listed == shown,
          f"{set(listed) ^ set(shown)}")
+    figures, data = bench_readme.read(os.path.join(bench_readme.RESULTS, "bench.json"))
+    t.ok("README: the benchmark's table is that of src/bench/results",
+         bench_readme.written(text, figures, data) == text, "run ci/bench --publish")
+    figures.add("speed", "hot", 16, 0, "shared", 0, 1000.0, "")
+    t.ok("README: another run makes another table",
+         bench_readme.written(text, figures, data) != text)
     where = common.build("tools", common.TOOL_OPTIONS)
     for number, program in enumerate(blocks(text, "c"), 1):
         source = t.file(f"readme{number}.c", program)
