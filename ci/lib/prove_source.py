@@ -27,7 +27,8 @@ TOKEN = re.compile(r"""
 KEYWORDS = frozenset("""if else while for do switch case return sizeof goto break continue default
     _Static_assert _Alignof __alignof__ __attribute__ typeof __typeof__ asm __asm__ void char short
     int long float double signed unsigned _Bool struct union enum static inline __inline const
-    volatile extern typedef restrict register auto""".split())
+    volatile extern typedef restrict register auto
+    SLABPOOL_UNDER SLABPOOL_OUTSIDE SLABPOOL_LOCKS SLABPOOL_UNLOCKS SLABPOOL_GUARDED""".split())
 
 
 CONTRACT = re.compile(r"(requires|terminates|decreases|assigns|ensures|exits|behavior|complete|"

@@ -8,18 +8,23 @@ Checks what a person would otherwise have to look for in a review:
   files     no file of C is longer than 600 lines
   functions no function of C is longer than 60 lines
   lost      no file of C in src/ or fuzz/ that no meson.build (nor fuzz/sources.txt) names
+  locks     what a lock protects is touched under it only (src/core/guard.h, by clang's
+            -Wthread-safety), in src/core, src/api and the POSIX platform
 
 Exit status: 0 all hold, 1 one does not, 2 bad usage."""
 
 import os
 import re
 
-from common import ROOT, Results, Usage, main, parser, run, say
+from common import CLANG, ROOT, Results, Usage, have, main, parser, run, say, setup
 
 COLUMNS, FILE_LINES, FUNCTION_LINES = 100, 600, 60
 SOURCE = re.compile(r"\.(c|h|py|sh|acsl|map)$|(^|/)meson(\.build|_options\.txt)$|^ci/[^/.]+$"
                     r"|^\.ci/run$|^fuzz/sources\.txt$")
-RULES = ("licence", "columns", "files", "functions", "lost")
+RULES = ("licence", "columns", "files", "functions", "lost", "locks")
+
+
+LOCKED = re.compile(r"^src/(core|api)/[^/]+\.c$|^src/platform/posix[^/]*\.c$")
 
 
 def arguments():
@@ -29,8 +34,14 @@ def arguments():
     return cli.parse_args()
 
 
+class Sources(dict):
+    """{path below the tree: its lines}"""
+
+    tree = ROOT
+
+
 def sources(tree):
-    """{path below the tree: its lines} of all files that a person writes."""
+    """All files that a person writes."""
     status, text = run(["git", "-C", tree, "ls-files", "--cached", "--others",
                         "--exclude-standard"])
     if status:
@@ -38,7 +49,8 @@ def sources(tree):
                  for folder, _, files in os.walk(tree) for name in files]
     else:
         names = text.splitlines()
-    found = {}
+    found = Sources()
+    found.tree = tree
     for name in sorted(set(names)):
         path = os.path.join(tree, name)
         if SOURCE.search(name) and not name.startswith("corpus/") and os.path.isfile(path):
@@ -98,6 +110,17 @@ def lost(files):
             if not re.search(rf"(?<![\w-])({re.escape(stem)}(\.c)?|{re.escape(plain)})(?![\w-])",
                              builds):
                 yield f"{name}: no meson.build names it"
+
+
+def locks(files):
+    names = [name for name in files if LOCKED.match(name)]
+    if names and not have(CLANG):
+        setup("fuzz")
+    for name in names:
+        status, text = run([CLANG, "-fsyntax-only", "-std=gnu11", "-Isrc/include", "-Isrc",
+                            "-Werror", "-Wthread-safety", name], cwd=files.tree)
+        if status:
+            yield "\n".join([name, *(line for line in text.splitlines() if "error:" in line)])
 
 
 def work():

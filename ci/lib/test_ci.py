@@ -119,6 +119,25 @@ def setup_check(t):
              env={"SLABPOOL_PACKAGES": "/no/such/list"})
 
 
+UNLOCKED = """
+struct __attribute__((capability("lock"))) lock_class { char unused; };
+extern struct lock_class locks;
+static int guarded __attribute__((guarded_by(locks)));
+void take(void) __attribute__((acquire_capability(locks)));
+void give(void) __attribute__((release_capability(locks)));
+int a(void);
+int a(void)
+{
+	int value;
+
+	/* nothing */
+	value = guarded;
+	give();
+	return value;
+}
+"""
+
+
 @check
 def style(t):
     """A tree in which each rule is broken, then one in which none is."""
@@ -127,7 +146,8 @@ def style(t):
               "columns": ("src/a.c", head + "/*" + " " * 99 + "*/\n"),
               "files": ("src/a.c", head + "\n" * 600),
               "functions": ("src/a.c", head + "void a(void)\n{\n" + "\t;\n" * 61 + "}\n"),
-              "lost": ("src/b.c", head + "int b;\n")}
+              "lost": ("src/b.c", head + "int b;\n"),
+              "locks": ("src/core/a.c", head + UNLOCKED)}
     build = "# SPDX-License-Identifier: MIT\nfiles('a.c')\n"
     for rule, (name, text) in broken.items():
         t.file(f"style-{rule}/src/meson.build", build)
@@ -135,11 +155,36 @@ def style(t):
         output = t.expect(f"ci/style: a tree that breaks '{rule}'", 1,
                           rf"^{rule}: {re.escape(name)}", "style", "--tree", f"style-{rule}")
         t.ok(f"ci/style: it breaks nothing else than '{rule}'", output.splitlines()[-1] ==
-             "4 passed, 1 failed", output)
+             "5 passed, 1 failed", output)
     t.file("style-none/src/meson.build", build)
     t.file("style-none/src/a.c", head + "void a(void)\n{\n" + "\t;\n" * 60 + "}\n")
-    t.expect("ci/style: a tree in order", 0, r"^5 passed, 0 failed$", "style", "--tree",
+    t.file("style-none/src/core/a.c", head + UNLOCKED.replace("/* nothing */", "take();"))
+    t.expect("ci/style: a tree in order", 0, r"^6 passed, 0 failed$", "style", "--tree",
              "style-none")
+
+
+@check
+def locks(t):
+    """In a copy of the sources, one call of each that takes or gives a lock is left out."""
+    for path, line in (("core/depot.c", "\tcache_lock(cache);\n"),
+                       ("core/slabs.c", "\tcache_unlock(cache);\n"),
+                       ("core/arena.c", "\tarena_lock(pool, arena);\n"),
+                       ("core/thread.c", "\tinstance_lock(pool);\n"),
+                       ("core/mempool.c", "\treserve_unlock(m);\n"),
+                       ("platform/posix.c", "\ttable_lock(posix);\n")):
+        where = os.path.join(t.scratch, "locks")
+        shutil.rmtree(where, ignore_errors=True)
+        for part in ("src", "proofs"):
+            shutil.copytree(os.path.join(ROOT, part), os.path.join(where, part))
+        source = os.path.join(where, "src", path)
+        with open(source) as file:
+            text = file.read()
+        t.ok(f"src/{path} has the line to leave out", line in text)
+        with open(source, "w") as file:
+            file.write(text.replace(line, "", 1))
+        t.expect(f"ci/style: src/{path} without '{line.strip()}'", 1,
+                 rf"^locks: src/{re.escape(path)}\n.*(requires holding|is not held|still held|"
+                 "that was not held)", "style", "--only", "locks", "--tree", where)
 
 
 PROJECT = """

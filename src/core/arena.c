@@ -39,7 +39,7 @@
  */
 #include "core/arena.h"
 #include "core/instance.h"
-#include "core/sync.h"
+#include "core/locks.h"
 
 /* What is tried first where the caller names no size. */
 #if UINTPTR_MAX > 0xffffffffu
@@ -193,6 +193,7 @@ static unsigned char *reserve_most(struct slabpool *pool, uint32_t *pages, uint3
 	return reserve_for(pool, *pages, granule_shift, layout);
 }
 
+SLABPOOL_ALONE
 int arena_init(struct slabpool *pool, struct arena *arena, size_t bytes, uint32_t granule_shift)
 {
 	const struct slabpool_platform *platform = &pool->platform;
@@ -249,6 +250,7 @@ static void decommit_pages(struct slabpool *pool, struct arena *arena, uint32_t 
 }
 
 /* Puts a free run on its list. */
+SLABPOOL_UNDER(arena_locks)
 static void run_link(struct arena *arena, uint32_t page, uint32_t order, uint8_t idle)
 {
 	uint32_t head = arena->free_run[order];
@@ -264,6 +266,7 @@ static void run_link(struct arena *arena, uint32_t page, uint32_t order, uint8_t
 }
 
 /* Takes a free run off its list; whether it was idle. */
+SLABPOOL_UNDER(arena_locks)
 static uint8_t run_unlink(struct arena *arena, uint32_t page, uint32_t order)
 {
 	uint32_t next = arena->link[page].next, prev = arena->link[page].prev;
@@ -282,6 +285,7 @@ static uint8_t run_unlink(struct arena *arena, uint32_t page, uint32_t order)
 }
 
 /* Frees a run of 2^order pages: with its buddy, as long as that is free, it makes a larger one. */
+SLABPOOL_UNDER(arena_locks)
 static void run_put(struct arena *arena, uint32_t page, uint32_t order, uint8_t idle)
 {
 	while (order < ARENA_ORDERS - 1) {
@@ -298,6 +302,7 @@ static void run_put(struct arena *arena, uint32_t page, uint32_t order, uint8_t 
 }
 
 /* Frees any range of pages, cut into runs at their natural places. */
+SLABPOOL_UNDER(arena_locks)
 static void range_put(struct arena *arena, uint32_t page, uint32_t pages, uint8_t idle)
 {
 	while (pages > 0) {
@@ -313,6 +318,7 @@ static void range_put(struct arena *arena, uint32_t page, uint32_t pages, uint8_
 }
 
 /* A free run of 2^order pages out of the lists, or ARENA_NO_PAGE. */
+SLABPOOL_UNDER(arena_locks)
 static uint32_t run_take(struct arena *arena, uint32_t order, uint8_t *idle)
 {
 	uint32_t from = order, page;
@@ -331,6 +337,7 @@ static uint32_t run_take(struct arena *arena, uint32_t order, uint8_t *idle)
 }
 
 /* Commits the tables' slices for pages from opened on. */
+SLABPOOL_UNDER(arena_locks)
 static bool open_tables(struct slabpool *pool, struct arena *arena, uint32_t pages)
 {
 	uint32_t from = arena->opened;
@@ -346,6 +353,7 @@ static bool open_tables(struct slabpool *pool, struct arena *arena, uint32_t pag
 }
 
 /* Opens the next step of pages and frees them into the lists. */
+SLABPOOL_UNDER(arena_locks)
 static bool open_step(struct slabpool *pool, struct arena *arena)
 {
 	uint32_t from = arena->opened, pages = arena->pages - from;
@@ -361,6 +369,7 @@ static bool open_step(struct slabpool *pool, struct arena *arena)
 
 /* Neighbouring free runs of the largest order, enough for pages: the first page of them, out of
  * the lists, or ARENA_NO_PAGE. */
+SLABPOOL_UNDER(arena_locks)
 static uint32_t huge_find(struct arena *arena, uint32_t pages, uint8_t *idle)
 {
 	uint32_t need = (pages - 1) / ARENA_MAX_RUN + 1, have = 0, page, k;
@@ -380,6 +389,7 @@ static uint32_t huge_find(struct arena *arena, uint32_t pages, uint8_t *idle)
 }
 
 /* A run longer than the largest order: out of free neighbours, or fresh pages at the end. */
+SLABPOOL_UNDER(arena_locks)
 static uint32_t huge_take(struct slabpool *pool, struct arena *arena, uint32_t pages,
 			  uint32_t *taken, uint8_t *idle)
 {
@@ -401,6 +411,7 @@ static uint32_t huge_take(struct slabpool *pool, struct arena *arena, uint32_t p
 	return page;
 }
 
+SLABPOOL_UNDER(arena_locks)
 static uint32_t run_take_or_open(struct slabpool *pool, struct arena *arena, uint32_t pages,
 				 uint32_t *taken, uint8_t *idle)
 {
@@ -425,7 +436,7 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 
 	if (pages == 0 || pages > arena->pages)
 		return ARENA_NO_PAGE;
-	sync_lock(pool, &arena->lock);
+	arena_lock(pool, arena);
 	page = run_take_or_open(pool, arena, pages, &taken, &idle);
 	if (page != ARENA_NO_PAGE) {
 		if (!commit(pool, arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT),
@@ -437,7 +448,7 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 			arena->used[use] += pages;
 		}
 	}
-	sync_unlock(pool, &arena->lock);
+	arena_unlock(pool, arena);
 	*fresh = idle == 0;
 	return page;
 }
@@ -445,38 +456,38 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
 		    enum arena_use use, bool keep)
 {
-	sync_lock(pool, &arena->lock);
+	arena_lock(pool, arena);
 	arena->used[use] -= pages;
 	keep = keep && (uint64_t)arena->idle_pages + pages <=
 			       (uint64_t)pool->options.idle_kib * 1024 / SLABPOOL_PAGE_SIZE;
 	if (!keep)
 		decommit_pages(pool, arena, page, pages);
 	range_put(arena, page, pages, keep ? ORDER_IDLE : 0);
-	sync_unlock(pool, &arena->lock);
+	arena_unlock(pool, arena);
 }
 
 uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena)
 {
 	uint32_t slab;
 
-	sync_lock(pool, &arena->lock);
+	arena_lock(pool, arena);
 	slab = arena->slab_free;
 	if (slab != SLAB_NO_SLAB)
 		arena->slab_free = arena->slab[slab].next;
 	else
 		slab = arena->slab_count++;
 	slabpool_store_u32(&arena->slab[slab].cache, 0); /* no more unused */
-	sync_unlock(pool, &arena->lock);
+	arena_unlock(pool, arena);
 	return slab;
 }
 
 void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab)
 {
-	sync_lock(pool, &arena->lock);
+	arena_lock(pool, arena);
 	slabpool_store_u32(&arena->slab[slab].cache, UINT32_MAX);
 	arena->slab[slab].next = arena->slab_free;
 	arena->slab_free = slab;
-	sync_unlock(pool, &arena->lock);
+	arena_unlock(pool, arena);
 }
 
 void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_t owner)
@@ -488,6 +499,7 @@ void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_
 }
 
 /* Marks the pages that are neither owned nor in a free run, and counts those that are owned. */
+SLABPOOL_ALONE
 static void lost_mark(struct arena *arena)
 {
 	uint32_t page = 0, pages;
@@ -506,6 +518,7 @@ static void lost_mark(struct arena *arena)
 	}
 }
 
+SLABPOOL_ALONE
 void arena_collect(struct slabpool *pool, struct arena *arena)
 {
 	uint32_t page, which;
@@ -529,6 +542,7 @@ void arena_collect(struct slabpool *pool, struct arena *arena)
 	}
 }
 
+SLABPOOL_ALONE
 bool arena_is_valid(const struct arena *arena)
 {
 	uint32_t order, page, prev, idle = 0;

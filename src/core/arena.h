@@ -3,6 +3,7 @@
 #ifndef SLABPOOL_CORE_ARENA_H
 #define SLABPOOL_CORE_ARENA_H
 
+#include "core/guard.h"
 #include "core/slab.h"
 #include <slabpool/gfp.h>
 #include <slabpool/platform.h>
@@ -54,13 +55,15 @@ struct arena {
 	size_t open_granules;     /* state bytes of open pages: the table ends here */
 	/* Protected by lock. */
 	struct slabpool_lock lock;
-	uint32_t opened;          /* pages below this were handed to the page layer */
-	uint32_t slab_count;      /* descriptors below this were ever used */
-	uint32_t slab_free;       /* unused descriptors below slab_count, by slab.next */
-	uint32_t free_run[ARENA_ORDERS];
-	uint32_t idle_pages;      /* free pages that still have memory */
-	uint32_t used[2];         /* pages in slabs, pages in page runs */
-	bool tag_used[256];       /* tags of live caches */
+#define GUARDED SLABPOOL_GUARDED(arena_locks)
+	uint32_t opened GUARDED;  /* pages below this were handed to the page layer */
+	uint32_t slab_count GUARDED; /* descriptors below this were ever used */
+	uint32_t slab_free GUARDED; /* unused descriptors below slab_count, by slab.next */
+	uint32_t free_run[ARENA_ORDERS] GUARDED;
+	uint32_t idle_pages GUARDED; /* free pages that still have memory */
+	uint32_t used[2] GUARDED; /* pages in slabs, pages in page runs */
+#undef GUARDED
+	bool tag_used[256] SLABPOOL_GUARDED(instance_locks); /* tags of live caches */
 	struct kmem_cache *fast[256]; /* by tag: the cache, if a free needs no more than its tag */
 };
 #define ORDER_IDLE 0x80u
@@ -99,6 +102,7 @@ void arena_exit(struct slabpool *pool, struct arena *arena);
     ensures ready: arena_ready(arena);
     ensures inside: \result != 0xffffffff ==> run_inside(arena, \result, pages);
 */
+SLABPOOL_OUTSIDE(arena_locks)
 uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pages,
 			 enum arena_use use, bool *fresh);
 /* Frees pages of a run that was allocated for the same use. They may stay idle if they are likely
@@ -110,6 +114,7 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
     assigns *arena, *pool;
     ensures ready: arena_ready(arena);
 */
+SLABPOOL_OUTSIDE(arena_locks)
 void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
 		    enum arena_use use, bool keep);
 /* An unused slab descriptor; there is one for every open page. */
@@ -120,6 +125,7 @@ void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, u
     ensures ready: arena_ready(arena);
     ensures inside: \result < arena->slab_count;
 */
+SLABPOOL_OUTSIDE(arena_locks)
 uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena);
 /*@ requires memory: \valid(pool) && arena_ready(arena);
     requires used: slab < arena->slab_count;
@@ -128,6 +134,7 @@ uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena);
     assigns *arena, arena->slab[slab], *pool;
     ensures first: arena->slab_free == slab;
 */
+SLABPOOL_OUTSIDE(arena_locks)
 void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab);
 /* trim.c: gives the memory of idle pages back, how many bytes, and trims the tables. */
 /*@ requires memory: \valid(pool) && arena_ready(arena);
@@ -136,6 +143,7 @@ void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab);
     assigns *arena, *pool;
     ensures none_idle: arena->idle_pages == 0;
 */
+SLABPOOL_OUTSIDE(arena_locks)
 size_t arena_reap(struct slabpool *pool, struct arena *arena);
 /* trim.c: gives back the memory of tables that stand for free pages only. */
 /*@ requires memory: \valid(pool) && arena_ready(arena);
@@ -144,6 +152,7 @@ size_t arena_reap(struct slabpool *pool, struct arena *arena);
     assigns *arena, *pool;
     ensures ready: arena_ready(arena);
 */
+SLABPOOL_OUTSIDE(arena_locks)
 void arena_trim(struct slabpool *pool, struct arena *arena);
 /* After fork, in the child: frees the pages and descriptors that a vanished thread was about to
  * use, or had just given up; no other call may run. */

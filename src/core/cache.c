@@ -29,9 +29,9 @@
 #include "core/cache.h"
 #include "core/check.h"
 #include "core/instance.h"
+#include "core/locks.h"
 #include "core/lookup.h"
 #include "core/memory.h"
-#include "core/sync.h"
 #include "core/thread.h"
 
 _Static_assert(offsetof(struct kmem_cache, hot) == 0, "inline.h takes a cache for its hot part");
@@ -112,9 +112,9 @@ static SLABPOOL_COLD void *alloc_from_depot(struct kmem_cache *cache, gfp_t gfp)
 		object = take_object(cache);
 	}
 	if (!object) {
-		sync_lock(cache->pool, &cache->lock);
+		cache_lock(cache);
 		cache->failures++;
-		sync_unlock(cache->pool, &cache->lock);
+		cache_unlock(cache);
 		check_no_memory(cache->pool, "kmem_cache_alloc", cache->name, cache->size, gfp);
 		event_alloc(cache, gfp, NULL);
 		return NULL;
@@ -199,9 +199,9 @@ static bool confirmed(struct kmem_cache *cache, const void *object)
 	index = lookup_object(arena, which, offset);
 	if (index == SLAB_NO_OBJECT || lookup_address(arena, which, index) != object)
 		return false;
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	taken = !slab_is_free(&arena->slab[which], index);
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return taken;
 }
 
@@ -352,9 +352,9 @@ void cache_reap(struct kmem_cache *cache)
 	if (cache->life != CACHE_META) {
 		thread_flush_own(cache);
 		depot_flush(cache);
-		sync_lock(cache->pool, &cache->lock);
+		cache_lock(cache);
 		slabpool_store_u32(&cache->epoch, cache->epoch + 1);
-		sync_unlock(cache->pool, &cache->lock);
+		cache_unlock(cache);
 	}
 	if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
 		slabs_trim(cache, 0, 0);

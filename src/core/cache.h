@@ -5,6 +5,7 @@
 
 #include "core/arena.h"
 #include "core/geometry.h"
+#include "core/guard.h"
 #include "core/magazine.h"
 #include <slabpool/inline.h>
 #include <slabpool/slab.h>
@@ -66,32 +67,38 @@ struct kmem_cache {
 	char *own_name;         /* the name's memory, NULL for a constant */
 	uint32_t name_bytes;    /* of its memory */
 	uint32_t useroffset, usersize;
-	struct kmem_cache *next, *prev;  /* in the instance's list, under its lock */
-	bool closing;           /* being destroyed: shared no more; under the instance's lock */
+	/* In the instance's list. */
+	struct kmem_cache *next SLABPOOL_GUARDED(instance_locks);
+	struct kmem_cache *prev SLABPOOL_GUARDED(instance_locks);
+	bool closing SLABPOOL_GUARDED(instance_locks); /* being destroyed: shared no more */
 
 	/* Protects all below. */
 	struct slabpool_lock lock;
-	uint32_t list[LIST_COUNT];      /* slab indices, SLAB_NO_SLAB: empty */
-	uint32_t empty_last;            /* the slab that has been empty longest */
-	uint32_t slabs, empty_slabs, full_slabs;
-	uint32_t colour_next;
-	uint32_t aliases;
-	uint32_t epoch;                 /* raised when threads should give back what they hold */
-	struct depot_home home[DEPOT_HOMES]; /* the depot */
-	struct slabpool_store *old;     /* those that nobody needed for a while: to be emptied */
-	struct slabpool_store *spare;   /* empty stores for the next exchange */
-	uint32_t full_count, old_count, spare_count; /* full_count: of all homes */
-	uint32_t full_since;            /* seconds */
-	uint32_t first;                 /* objects a magazine of a new thread, at most limit */
-	uint32_t limit, batchcount, shared;
-	size_t depot_objects;
-	size_t free_objects;            /* in slabs */
-	uint64_t refills, flushes, exchanges, grows, releases, failures;
+#define GUARDED SLABPOOL_GUARDED(cache_locks)
+	uint32_t list[LIST_COUNT] GUARDED; /* slab indices, SLAB_NO_SLAB: empty */
+	uint32_t empty_last GUARDED;     /* the slab that has been empty longest */
+	uint32_t slabs GUARDED, empty_slabs GUARDED, full_slabs GUARDED;
+	uint32_t colour_next GUARDED;
+	uint32_t aliases SLABPOOL_GUARDED(instance_locks);
+	uint32_t epoch GUARDED;          /* raised when threads should give back what they hold */
+	struct depot_home home[DEPOT_HOMES] GUARDED; /* the depot */
+	struct slabpool_store *old GUARDED;   /* those that nobody needed for a while */
+	struct slabpool_store *spare GUARDED; /* empty stores for the next exchange */
+	uint32_t full_count GUARDED;     /* of all homes */
+	uint32_t old_count GUARDED, spare_count GUARDED;
+	uint32_t full_since GUARDED;     /* seconds */
+	uint32_t first GUARDED;          /* objects a magazine of a new thread, at most limit */
+	uint32_t limit GUARDED, batchcount GUARDED, shared GUARDED;
+	size_t depot_objects GUARDED;
+	size_t free_objects GUARDED;     /* in slabs */
+	uint64_t refills GUARDED, flushes GUARDED, exchanges GUARDED, grows GUARDED;
+	uint64_t releases GUARDED, failures GUARDED;
+#undef GUARDED
 };
 
 #include "../../proofs/logic/Cache.acsl"
 
-/* --- shelf.c: which slab is in which list; the cache's lock is held --- */
+/* --- shelf.c: which slab is in which list --- */
 /*@ requires memory: \valid(cache);
     terminates always: \true;
     exits never: \false;
@@ -108,6 +115,7 @@ void shelf_init(struct kmem_cache *cache);
       cache->full_slabs, cache->arena->slab[0 .. cache->arena->slab_count - 1];
     ensures filed: list_name(cache->arena->slab[slab].list);
 */
+SLABPOOL_UNDER(cache_locks)
 void shelf_file(struct kmem_cache *cache, uint32_t slab);
 /*@ requires cache: cache_ready(cache);
     requires slab: slab < cache->arena->slab_count;
@@ -117,6 +125,7 @@ void shelf_file(struct kmem_cache *cache, uint32_t slab);
       cache->full_slabs, cache->arena->slab[0 .. cache->arena->slab_count - 1];
     ensures out: !list_name(cache->arena->slab[slab].list);
 */
+SLABPOOL_UNDER(cache_locks)
 void shelf_remove(struct kmem_cache *cache, uint32_t slab);
 /* The slab to take from: fullest partial one, else an empty one, else SLAB_NO_SLAB. */
 /*@ requires cache: cache_ready(cache);
@@ -125,6 +134,7 @@ void shelf_remove(struct kmem_cache *cache, uint32_t slab);
     assigns \nothing;
     ensures slab: \result == 0xffffffff || \result < cache->arena->slab_count;
 */
+SLABPOOL_UNDER(cache_locks)
 uint32_t shelf_pick(const struct kmem_cache *cache);
 
 /* --- slabs.c: new slabs, and old ones given back --- */
@@ -148,6 +158,7 @@ uint32_t slabs_retain(const struct kmem_cache *cache);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 bool slabs_add(struct kmem_cache *cache);
 /* Gives empty slabs back while they are more than keep_bytes or older than max_age seconds.
  * Takes the lock itself. */
@@ -157,6 +168,7 @@ bool slabs_add(struct kmem_cache *cache);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 void slabs_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
 /* What the options say about retention, after a slab became empty. */
 /*@ requires cache: cache_ready(cache);
@@ -165,6 +177,7 @@ void slabs_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 void slabs_trim_default(struct kmem_cache *cache);
 /* Gives all slabs back, their memory idle: the cache is destroyed. Takes the lock itself. */
 /*@ requires cache: cache_ready(cache);
@@ -173,10 +186,11 @@ void slabs_trim_default(struct kmem_cache *cache);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 void slabs_close(struct kmem_cache *cache);
 
 /* --- depot.c: between magazines and slabs --- */
-/* Takes up to n objects out of slabs, ascending; lock held. Their state bytes stay 0. */
+/* Takes up to n objects out of slabs, ascending. Their state bytes stay 0. */
 /*@ requires cache: cache_ready(cache);
     requires room: \valid(objects + (0 .. n - 1));
     terminates always: \true;
@@ -185,14 +199,16 @@ void slabs_close(struct kmem_cache *cache);
     ensures bounded: \result <= n;
     ensures fewer: cache->free_objects == \old(cache->free_objects) - \result;
 */
+SLABPOOL_UNDER(cache_locks)
 uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n);
-/* Gives n objects back to their slabs; lock held. True if a slab became empty. */
+/* Gives n objects back to their slabs. True if a slab became empty. */
 /*@ requires cache: cache_ready(cache);
     requires objects: \valid_read(objects + (0 .. n - 1));
     terminates always: \true;
     exits never: \false;
     assigns *cache, *cache->arena;
 */
+SLABPOOL_UNDER(cache_locks)
 bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n);
 /* Empties the depot into the slabs; takes the lock itself. */
 /*@ requires cache: cache_ready(cache);
@@ -201,6 +217,7 @@ bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 void depot_flush(struct kmem_cache *cache);
 /* An empty store, or NULL. */
 /*@ requires cache: cache_ready(cache);
@@ -224,6 +241,7 @@ void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 bool depot_refill(struct kmem_cache *cache, struct slabpool_slot *slot);
 /* Empties the spare magazine of a slot whose two are full. */
 /*@ requires cache: cache_ready(cache);
@@ -233,6 +251,7 @@ bool depot_refill(struct kmem_cache *cache, struct slabpool_slot *slot);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot);
 /* Keeps the magazines of a thread that ends for the next one of its home, if they are not many:
  * those that remain in the slot are to be flushed. */
@@ -243,6 +262,7 @@ void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot);
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 void depot_leave(struct kmem_cache *cache, struct slabpool_slot *slot);
 /* One object without a magazine; NULL without memory. */
 /*@ requires cache: cache_ready(cache);
@@ -261,7 +281,7 @@ void *depot_alloc_one(struct kmem_cache *cache);
 */
 void depot_free_one(struct kmem_cache *cache, void *object);
 
-/* --- cache.c --- */
+/* --- setup.c --- */
 /* Sets up a descriptor over zeroed memory. 0 or a negative errno. */
 /*@ requires memory: \valid(pool) && \valid(cache);
     requires size: 0 < size <= 0x400000;
@@ -271,6 +291,7 @@ void depot_free_one(struct kmem_cache *cache, void *object);
     ensures status: \result <= 0;
     ensures ready: \result == 0 ==> cache_ready(cache) && cache->slabs == 0 && cache->size == size;
 */
+SLABPOOL_UNDER(instance_locks)
 int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *name, uint32_t size,
 		const struct kmem_cache_args *args, slab_flags_t flags, enum cache_life life);
 /* Releases what cache_setup made; the cache holds no slabs. */
@@ -280,7 +301,9 @@ int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *nam
     exits never: \false;
     assigns *cache, *cache->arena, *cache->pool;
 */
+SLABPOOL_UNDER(instance_locks)
 void cache_teardown(struct kmem_cache *cache);
+/* --- cache.c --- */
 /*@ requires memory: \valid_read(cache);
     terminates always: \true;
     exits never: \false;
@@ -352,6 +375,7 @@ void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const c
     assigns *cache, *cache->arena, *cache->pool;
     ensures identity: cache_identity_kept{Pre, Post}(cache);
 */
+SLABPOOL_OUTSIDE(cache_locks)
 void cache_reap(struct kmem_cache *cache);
 
 /* --- registry.c --- */

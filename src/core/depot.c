@@ -45,8 +45,8 @@
  */
 #include "core/check.h"
 #include "core/instance.h"
+#include "core/locks.h"
 #include "core/lookup.h"
-#include "core/sync.h"
 #include "core/thread.h"
 
 /* Smaller objects share cache lines and come with their neighbours. */
@@ -83,6 +83,7 @@ uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n)
 }
 
 /* Gives one object back to its slab, which is to be filed; SLAB_NO_SLAB if that has it already. */
+SLABPOOL_UNDER(cache_locks)
 static uint32_t give_one(struct kmem_cache *cache, void *object)
 {
 	struct arena *arena = cache->arena;
@@ -107,6 +108,7 @@ static uint32_t give_one(struct kmem_cache *cache, void *object)
 }
 
 /* Files a slab that was given objects; true if it became empty. */
+SLABPOOL_UNDER(cache_locks)
 static bool file_given(struct kmem_cache *cache, uint32_t which)
 {
 	struct slab *slab;
@@ -157,7 +159,8 @@ void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store)
 		meta_free(cache->pool, meta_of_capacity(store->capacity), store);
 }
 
-/* Keeps an empty store for the next exchange, or frees it. Lock held. */
+/* Keeps an empty store for the next exchange, or frees it. */
+SLABPOOL_UNDER(cache_locks)
 static void spare_put(struct kmem_cache *cache, struct slabpool_store *store)
 {
 	if (!store)
@@ -172,6 +175,7 @@ static void spare_put(struct kmem_cache *cache, struct slabpool_store *store)
 
 /* An empty store for a slot that had one of this capacity: larger from the second time on. Lock
  * held. */
+SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *spare_get(struct kmem_cache *cache, struct slabpool_slot *slot,
 					uint32_t capacity)
 {
@@ -188,7 +192,8 @@ static struct slabpool_store *spare_get(struct kmem_cache *cache, struct slabpoo
 	return store;
 }
 
-/* Takes the last used full magazine of a home. Lock held. */
+/* Takes the last used full magazine of a home. */
+SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *home_get(struct kmem_cache *cache, struct depot_home *home)
 {
 	struct slabpool_store *store = magazine_list_pop(&home->full);
@@ -202,7 +207,8 @@ static struct slabpool_store *home_get(struct kmem_cache *cache, struct depot_ho
 	return store;
 }
 
-/* Takes a full magazine of another home, or else an old one. Lock held. */
+/* Takes a full magazine of another home, or else an old one. */
+SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *other_get(struct kmem_cache *cache, uint32_t home)
 {
 	struct slabpool_store *store = NULL;
@@ -218,6 +224,7 @@ static struct slabpool_store *other_get(struct kmem_cache *cache, uint32_t home)
 	return store;
 }
 
+SLABPOOL_UNDER(cache_locks)
 static void full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_store *store)
 {
 	magazine_list_push(&cache->home[home].full, store);
@@ -226,7 +233,8 @@ static void full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_st
 	cache->depot_objects += store->count;
 }
 
-/* A home's full magazines below the first `keep` ones become the first of the old. Lock held. */
+/* A home's full magazines below the first `keep` ones become the first of the old. */
+SLABPOOL_UNDER(cache_locks)
 static void home_retire(struct kmem_cache *cache, struct depot_home *home, uint32_t keep)
 {
 	struct slabpool_store **split = &home->full, *rest, *last;
@@ -247,7 +255,8 @@ static void home_retire(struct kmem_cache *cache, struct depot_home *home, uint3
 	home->count = keep;
 }
 
-/* What lay in the depot for all of retain_ms is not needed: the rest was enough. Lock held. */
+/* What lay in the depot for all of retain_ms is not needed: the rest was enough. */
+SLABPOOL_UNDER(cache_locks)
 static void full_age(struct kmem_cache *cache)
 {
 	uint32_t now, k;
@@ -266,7 +275,8 @@ static void full_age(struct kmem_cache *cache)
 	cache->full_since = now;
 }
 
-/* Empties up to n old magazines into the slabs; true if a slab became empty. Lock held. */
+/* Empties up to n old magazines into the slabs; true if a slab became empty. */
+SLABPOOL_UNDER(cache_locks)
 static bool old_empty(struct kmem_cache *cache, uint32_t n)
 {
 	struct slabpool_store *store;
@@ -287,7 +297,7 @@ void depot_flush(struct kmem_cache *cache)
 	struct slabpool_store *store;
 	uint32_t k;
 
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	for (k = 0; k < DEPOT_HOMES; k++) {
 		home_retire(cache, &cache->home[k], 0);
 		cache->home[k].low = 0;
@@ -297,7 +307,7 @@ void depot_flush(struct kmem_cache *cache)
 		cache->spare_count--;
 		depot_store_free(cache, store);
 	}
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 }
 
 /* What was full in the depot is soon allocated, and has been cold since it was freed. Measured
@@ -316,7 +326,8 @@ static void prefetch(const struct kmem_cache *cache, const struct slabpool_store
 	}
 }
 
-/* Exchanges the empty loaded magazine for a full one of the depot, if there is one. Lock held. */
+/* Exchanges the empty loaded magazine for a full one of the depot, if there is one. */
+SLABPOOL_UNDER(cache_locks)
 static bool exchange_for(struct kmem_cache *cache, struct slabpool_slot *slot,
 			 struct slabpool_store *store)
 {
@@ -333,6 +344,7 @@ static bool exchange_for(struct kmem_cache *cache, struct slabpool_slot *slot,
 
 /* Gives the empty loaded magazine the room that it is to have by now, if there is memory. Lock
  * held. */
+SLABPOOL_UNDER(cache_locks)
 static void loaded_enlarge(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
 	struct slabpool_store *store = NULL;
@@ -345,7 +357,8 @@ static void loaded_enlarge(struct kmem_cache *cache, struct slabpool_slot *slot)
 	magazine_load(&slot->loaded, store);
 }
 
-/* Fills the empty loaded magazine out of slabs. Lock held. */
+/* Fills the empty loaded magazine out of slabs. */
+SLABPOOL_UNDER(cache_locks)
 static bool fill_from_slabs(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
 	void **objects;
@@ -376,11 +389,11 @@ bool depot_refill(struct kmem_cache *cache, struct slabpool_slot *slot)
 	do {
 		bool filled;
 
-		sync_lock(cache->pool, &cache->lock);
+		cache_lock(cache);
 		filled = exchange_for(cache, slot, home_get(cache, &cache->home[slot->home])) ||
 			 fill_from_slabs(cache, slot) ||
 			 exchange_for(cache, slot, other_get(cache, slot->home));
-		sync_unlock(cache->pool, &cache->lock);
+		cache_unlock(cache);
 		if (filled)
 			return true;
 	} while (slabs_add(cache));
@@ -392,7 +405,7 @@ void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot)
 	struct slabpool_store *store = NULL;
 	bool empty = false;
 
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	if (cache->full_count + cache->old_count < cache->shared)
 		store = spare_get(cache, slot, slot->spare.capacity);
 	if (store) {
@@ -406,12 +419,13 @@ void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot)
 		slabpool_magazine_set_count(&slot->spare, 0);
 		cache->flushes++;
 	}
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	if (empty)
 		slabs_trim_default(cache);
 }
 
-/* Puts what a magazine holds into the slot's home. Lock held. */
+/* Puts what a magazine holds into the slot's home. */
+SLABPOOL_UNDER(cache_locks)
 static void leave(struct kmem_cache *cache, const struct slabpool_slot *slot,
 		  struct slabpool_magazine *m)
 {
@@ -422,10 +436,10 @@ static void leave(struct kmem_cache *cache, const struct slabpool_slot *slot,
 
 void depot_leave(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	leave(cache, slot, &slot->loaded);
 	leave(cache, slot, &slot->spare);
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 }
 
 void *depot_alloc_one(struct kmem_cache *cache)
@@ -434,9 +448,9 @@ void *depot_alloc_one(struct kmem_cache *cache)
 	uint32_t got;
 
 	do {
-		sync_lock(cache->pool, &cache->lock);
+		cache_lock(cache);
 		got = depot_take(cache, &object, 1);
-		sync_unlock(cache->pool, &cache->lock);
+		cache_unlock(cache);
 		if (got)
 			return object;
 	} while (slabs_add(cache));
@@ -447,9 +461,9 @@ void depot_free_one(struct kmem_cache *cache, void *object)
 {
 	bool empty;
 
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	empty = depot_give(cache, &object, 1);
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	if (empty)
 		slabs_trim_default(cache);
 }

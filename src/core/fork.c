@@ -30,6 +30,7 @@
 #include "core/sync.h"
 #include "core/thread.h"
 
+SLABPOOL_ALONE
 void slabpool_fork_prepare(struct slabpool *pool)
 {
 	struct kmem_cache *cache;
@@ -46,6 +47,7 @@ void slabpool_fork_prepare(struct slabpool *pool)
 			sync_lock(pool, &pool->arena[k].lock);
 }
 
+SLABPOOL_ALONE
 void slabpool_fork_parent(struct slabpool *pool)
 {
 	struct kmem_cache *cache;
@@ -63,6 +65,7 @@ void slabpool_fork_parent(struct slabpool *pool)
 }
 
 /* Gives back what nobody has in one slab. */
+SLABPOOL_ALONE
 static void search_slab(struct kmem_cache *cache, uint32_t which)
 {
 	const struct arena *arena = cache->arena;
@@ -80,6 +83,7 @@ static void search_slab(struct kmem_cache *cache, uint32_t which)
 	}
 }
 
+SLABPOOL_ALONE
 static void search_cache(struct kmem_cache *cache)
 {
 	uint32_t list, which, next;
@@ -105,6 +109,7 @@ static bool is_abandoned(const struct arena *arena, uint32_t page, uint32_t owne
 	       !(arena->slab[owner - 1].owner->flags & SLAB_TYPESAFE_BY_RCU);
 }
 
+SLABPOOL_ALONE
 static void search_arena(struct slabpool *pool, struct arena *arena)
 {
 	uint32_t page = 0, pages;
@@ -120,6 +125,7 @@ static void search_arena(struct slabpool *pool, struct arena *arena)
 	arena_collect(pool, arena);
 }
 
+SLABPOOL_ALONE
 void slabpool_fork_child(struct slabpool *pool, bool had_threads)
 {
 	struct kmem_cache *cache;

@@ -18,9 +18,9 @@
 #include "core/instance.h"
 #include "api/options.h"
 #include "core/check.h"
+#include "core/locks.h"
 #include "core/lookup.h"
 #include "core/memory.h"
-#include "core/sync.h"
 #include "core/thread.h"
 
 /* Where less than this can be reserved, one arena has to do. */
@@ -88,7 +88,7 @@ struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)
 
 	if (slabpool_acquire_u8(&pool->arena_made[place]))
 		return arena;
-	sync_lock(pool, &pool->arena_lock);
+	making_lock(pool);
 	if (!slabpool_acquire_u8(&pool->arena_made[place])) {
 		error = arena_init(pool, arena, arena_bytes_of(pool), arena_shift_of(pool, place));
 		if (!error) {
@@ -99,7 +99,7 @@ struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)
 			slabpool_release_u8(&pool->arena_made[place], 1);
 		}
 	}
-	sync_unlock(pool, &pool->arena_lock);
+	making_unlock(pool);
 	return error ? NULL : arena;
 }
 
@@ -121,6 +121,7 @@ static bool table_choose(struct slabpool *pool)
 	return true;
 }
 
+SLABPOOL_ALONE
 static bool setup_meta(struct slabpool *pool)
 {
 	uint32_t k;
@@ -139,6 +140,7 @@ static bool setup_meta(struct slabpool *pool)
 	return true;
 }
 
+SLABPOOL_ALONE
 static bool setup_kmalloc(struct slabpool *pool)
 {
 	struct kmem_cache_args args = { 0 };
@@ -170,6 +172,7 @@ static bool setup_kmalloc(struct slabpool *pool)
 }
 
 /* Gives everything back, as far as it was made. */
+SLABPOOL_ALONE
 static void release_all(struct slabpool *pool)
 {
 	struct slabpool_platform platform = pool->platform;
@@ -278,12 +281,13 @@ static uint64_t released_bytes(struct kmem_cache *cache)
 {
 	uint64_t releases;
 
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	releases = cache->releases;
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return releases * (SLABPOOL_PAGE_SIZE << cache->geometry.order);
 }
 
+SLABPOOL_UNDER(instance_locks)
 static uint64_t released_bytes_of_all(struct slabpool *pool)
 {
 	struct kmem_cache *cache;
@@ -305,14 +309,14 @@ size_t slabpool_reap(struct slabpool *pool)
 	size_t bytes;
 	uint32_t k;
 
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	before = released_bytes_of_all(pool);
 	for (cache = pool->first; cache; cache = cache->next)
 		cache_reap(cache);
 	for (k = 0; k < META_COUNT; k++)
 		cache_reap(&pool->meta[k]);
 	bytes = (size_t)(released_bytes_of_all(pool) - before);
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 	for (k = 0; k < INSTANCE_ARENAS; k++)
 		if (slabpool_acquire_u8(&pool->arena_made[k]))
 			bytes += arena_reap(pool, &pool->arena[k]);

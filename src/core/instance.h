@@ -53,12 +53,14 @@ struct slabpool {
 	struct slabpool_lock arena_lock;       /* making an arena; taken last but an arena's own */
 	struct arena arena[INSTANCE_ARENAS];   /* by granule: 8, 16, 64, 1024 */
 	uint8_t arena_made[INSTANCE_ARENAS];
-	struct kmem_cache *first, *last;       /* live caches, oldest first */
-	struct kmem_cache *retired, *retired_last; /* destroyed ones, oldest first */
-	uint32_t retired_count;
-	uint32_t next_id;
-	struct thread_record *threads;
-	uint32_t home_users[DEPOT_HOMES];      /* threads, by their home */
+#define GUARDED SLABPOOL_GUARDED(instance_locks)
+	struct kmem_cache *first GUARDED, *last GUARDED; /* live caches, oldest first */
+	struct kmem_cache *retired GUARDED, *retired_last GUARDED; /* destroyed, oldest first */
+	uint32_t retired_count GUARDED;
+	uint32_t next_id GUARDED;
+	struct thread_record *threads GUARDED;
+	uint32_t home_users[DEPOT_HOMES] GUARDED; /* threads, by their home */
+#undef GUARDED
 
 	struct kmem_cache meta[META_COUNT];
 	struct kmem_cache kmalloc[GEOMETRY_KMALLOC_CLASSES];

@@ -232,6 +232,7 @@ unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigne
     ensures got: backend_out == \old(backend_out) + m->curr_nr - \old(m->curr_nr);
     ensures put: reserve_in == \old(reserve_in) + m->curr_nr - \old(m->curr_nr);
 */
+SLABPOOL_ALONE
 static bool reserve_fill(struct mempool *m)
 {
 	int size = size_of_reserve(m);
@@ -266,6 +267,7 @@ static bool reserve_fill(struct mempool *m)
     ensures returned: backend_out == \old(backend_out) - \old(m->curr_nr);
     ensures taken: reserve_in == \old(reserve_in) - \old(m->curr_nr);
 */
+SLABPOOL_ALONE
 static void reserve_drain(struct mempool *m)
 {
 	/*@ loop invariant pool: pool_valid(m);

@@ -3,6 +3,7 @@
 #ifndef SLABPOOL_CORE_MEMPOOL_H
 #define SLABPOOL_CORE_MEMPOOL_H
 
+#include "core/guard.h"
 #include "core/sync.h"
 #include <slabpool/mempool.h>
 
@@ -154,12 +155,14 @@ void backend_array_free(struct mempool *m, void **array);
     ensures invariant: pool_valid(m);
     ensures alone: sole_resizer != 0 ==> resize_excluded{Pre, Post}(m);
 */
+SLABPOOL_LOCKS(reserve_locks)
 void reserve_lock(struct mempool *m);
 /*@ requires invariant: pool_valid(m);
     terminates always: \true;
     exits never: \false;
     assigns m->lock;
 */
+SLABPOOL_UNLOCKS(reserve_locks)
 void reserve_unlock(struct mempool *m);
 
 /*
@@ -253,7 +256,7 @@ static inline int size_of_reserve(const struct mempool *m)
 	return m->min_nr > 0 ? m->min_nr : 1;
 }
 
-/* Takes the last element; the lock is held. */
+/* Takes the last element. */
 /*@ requires pool: pool_valid(m);
     requires some: m->curr_nr > 0;
     requires ledger: ledger_wide;
@@ -265,6 +268,7 @@ static inline int size_of_reserve(const struct mempool *m)
     ensures one_less: m->curr_nr == \old(m->curr_nr) - 1;
     ensures ledger: reserve_in == \old(reserve_in) - 1;
 */
+SLABPOOL_UNDER(reserve_locks)
 static inline void *reserve_take(struct mempool *m)
 {
 	slabpool_store_int(&m->curr_nr, m->curr_nr - 1);
@@ -272,7 +276,7 @@ static inline void *reserve_take(struct mempool *m)
 	return m->elements[m->curr_nr];
 }
 
-/* Adds an element; the lock is held. */
+/* Adds an element. */
 /*@ requires pool: pool_valid(m);
     requires room: m->curr_nr < reserve_size(m);
     requires element: element != \null;
@@ -286,6 +290,7 @@ static inline void *reserve_take(struct mempool *m)
     ensures one_more: m->curr_nr == \old(m->curr_nr) + 1;
     ensures ledger: reserve_in == \old(reserve_in) + 1;
 */
+SLABPOOL_UNDER(reserve_locks)
 static inline void reserve_put(struct mempool *m, void *element)
 {
 	m->elements[m->curr_nr] = element;

@@ -18,7 +18,7 @@
  */
 #include "core/mempool.h"
 
-/* Moves the elements to an array of n entries; the lock is held. The old array is the caller's. */
+/* Moves the elements to an array of n entries. The old array is the caller's. */
 /*@ requires pool: pool_valid(m);
     requires owned: array != \null && array == array_owned && array_size == n;
     requires room: array_room(array, n);
@@ -31,6 +31,7 @@
     ensures kept: elements_kept{Pre, Post}(m, m->curr_nr);
     ensures old: \result == \old(m->elements) && \result == array_owned && \result != \null;
 */
+SLABPOOL_UNDER(reserve_locks)
 static void **reserve_move(struct mempool *m, void **array, int n)
 {
 	void **old = m->elements;

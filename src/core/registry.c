@@ -12,17 +12,14 @@
  * Destroy empties every thread's magazines of the cache: by contract no other use of it runs. With
  * live objects it reports and leaves the cache as it was, usable.
  *
- * Tags: a cache has a state byte value of its own in its arena as long as there are any
- * (STATE_TAG_FIRST .. STATE_TAG_LAST), else STATE_TAG_SHARED and a slower free.
- *
- * Locking: the instance's lock protects the lists, tags and ids.
+ * Locking: the instance's lock protects the lists and ids.
  */
 #include "core/check.h"
 #include "core/instance.h"
+#include "core/locks.h"
 #include "core/lookup.h"
 #include "core/memory.h"
 #include "core/pages.h"
-#include "core/sync.h"
 #include "core/thread.h"
 
 #define RETIRED_KEEP 32u
@@ -58,153 +55,6 @@ static bool text_has_blank(const char *text)
 	return *text == ' ';
 }
 
-/* The smallest slab order that suits the arena: a slab should not be more than a sixteenth. */
-static bool geometry_for(struct slabpool *pool, struct geometry_request *request,
-			 struct geometry *geometry, struct arena **arena)
-{
-	uint32_t shift = 0;
-
-	if (!geometry_compute(request, geometry))
-		return false;
-	while ((1u << shift) < geometry->granule)
-		shift++;
-	*arena = instance_arena(pool, shift);
-	if (!*arena)
-		return false;
-	while (request->max_order > 0 && (16u << request->max_order) > (*arena)->pages)
-		request->max_order--;
-	if (request->min_order > request->max_order)
-		request->min_order = request->max_order;
-	return geometry_compute(request, geometry) && geometry->align <= (*arena)->align &&
-	       (1u << geometry->order) <= (*arena)->pages;
-}
-
-/* Of the allocator's own objects: a descriptor is aligned to so much. */
-#define META_GRANULE 64u
-
-static bool geometry_choose(struct slabpool *pool, struct kmem_cache *cache, uint32_t size,
-			    uint32_t align, enum cache_life life)
-{
-	const struct slabpool_options *options = &pool->options;
-	struct geometry_request request = {
-		.size = size, .align = align,
-		.hwcache_align = (cache->flags & SLAB_HWCACHE_ALIGN) != 0,
-		.granule = options->granule, .page_shift = SLABPOOL_PAGE_SHIFT,
-		.min_order = life == CACHE_META ? 0 : options->min_order,
-		.max_order = options->max_order,
-		.min_objects = life == CACHE_META ? 1 : options->min_objects,
-	};
-
-	/* All in one arena: the tables of each take memory. */
-	if (life == CACHE_META && !request.granule)
-		request.granule = META_GRANULE;
-	if (request.max_order < request.min_order)
-		request.max_order = request.min_order;
-	return geometry_for(pool, &request, &cache->geometry, &cache->arena);
-}
-
-static uint8_t tag_get(struct arena *arena)
-{
-	uint32_t tag;
-
-	for (tag = STATE_TAG_FIRST; tag <= STATE_TAG_LAST; tag++) {
-		if (!arena->tag_used[tag]) {
-			arena->tag_used[tag] = true;
-			return (uint8_t)tag;
-		}
-	}
-	return STATE_TAG_SHARED;
-}
-
-static void tag_put(struct arena *arena, uint8_t tag)
-{
-	arena->tag_used[tag] = false;
-}
-
-/* Magazines of threads that use a cache a little hold little. */
-#define FIRST_CAPACITY 64u
-
-static void limits_choose(struct kmem_cache *cache, uint32_t capacity)
-{
-	const struct slabpool_options *options = &cache->pool->options;
-	uint32_t room = options->magazine_kib * 1024 / cache->geometry.stride;
-	uint32_t limit = capacity ? capacity : options->limit;
-	uint64_t most;
-
-	if (!capacity && limit > room)
-		limit = room;
-	if (limit > MAGAZINE_MAX)
-		limit = MAGAZINE_MAX;
-	if (limit < 1)
-		limit = 1;
-	cache->limit = cache->batchcount = limit;
-	cache->first = capacity || limit < FIRST_CAPACITY ? limit : FIRST_CAPACITY;
-	cache->shared = options->shared;
-	most = (uint64_t)options->depot_kib * 1024 / ((uint64_t)limit * cache->geometry.stride);
-	if (cache->shared > most)
-		cache->shared = (uint32_t)most;
-}
-
-static void behaviour_choose(struct kmem_cache *cache)
-{
-	const struct slabpool_options *options = &cache->pool->options;
-	bool keeps_contents = cache->ctor || (cache->flags & SLAB_TYPESAFE_BY_RCU);
-
-	cache->confirm = cache->hot.tag == STATE_TAG_SHARED ||
-			 (cache->flags & SLAB_CONSISTENCY_CHECKS) != 0;
-	cache->zero_on_free = options->init_on_free && !keeps_contents;
-	cache->gfp_or = options->init_on_alloc && !keeps_contents ? __GFP_ZERO : 0;
-	cache->hot.fast_tag = cache->hot.tag;
-	/* The slow path finds the slots of other instances, and does what the fast one would. */
-	cache->hot.slot_offset = 0;
-	if (cache->pool->is_default && cache->pool->platform.thread_set && !cache->gfp_or)
-		cache->hot.slot_offset = cache->id * sizeof(struct slabpool_slot);
-	if (cache->confirm || cache->zero_on_free || options->exact_double_free)
-		cache->hot.fast_tag = SLABPOOL_TAG_SLOW;
-	else if (cache->life != CACHE_META)
-		cache->arena->fast[cache->hot.tag] = cache;
-}
-
-int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *name, uint32_t size,
-		const struct kmem_cache_args *args, slab_flags_t flags, enum cache_life life)
-{
-	static const struct kmem_cache_args no_args;
-
-	args = args ? args : &no_args;
-	cache->pool = pool;
-	cache->flags = flags;
-	cache->ctor = args->ctor;
-	cache->name = name;
-	cache->size = size;
-	cache->useroffset = args->useroffset;
-	cache->usersize = args->usersize;
-	if (!geometry_choose(pool, cache, size, args->align, life))
-		return -22; /* -EINVAL */
-	if (sync_init(pool, &cache->lock, NULL))
-		return -12; /* -ENOMEM */
-	cache->hot.address = cache->arena->address;
-	cache->hot.granules = slabpool_load_size(&cache->arena->open_granules);
-	cache->hot.state = cache->arena->state;
-	cache->hot.granule_shift = cache->arena->granule_shift;
-	cache->hot.state_of_0 = (uintptr_t)cache->hot.state -
-				(cache->hot.address >> cache->hot.granule_shift);
-	cache->hot.tag = life == CACHE_META ? STATE_NONE : tag_get(cache->arena);
-	cache->life = (uint8_t)life;
-	shelf_init(cache);
-	limits_choose(cache, args->sheaf_capacity);
-	behaviour_choose(cache);
-	return 0;
-}
-
-void cache_teardown(struct kmem_cache *cache)
-{
-	if (cache->life != CACHE_META) {
-		cache->arena->fast[cache->hot.tag] = NULL;
-		tag_put(cache->arena, cache->hot.tag);
-	}
-	sync_exit(cache->pool, &cache->lock, NULL);
-}
-
 static char *name_copy(struct slabpool *pool, const char *name, uint32_t *bytes)
 {
 	size_t length = text_length(name) + 1;
@@ -228,7 +78,8 @@ static void name_free(struct slabpool *pool, char *copy, uint32_t bytes)
 		meta_free(pool, bytes > 32 ? META_NAME_256 : META_NAME_32, copy);
 }
 
-/* A descriptor to set up: the oldest retired one, or new memory. The instance's lock is held. */
+/* A descriptor to set up: the oldest retired one, or new memory. */
+SLABPOOL_UNDER(instance_locks)
 static struct kmem_cache *descriptor_get(struct slabpool *pool)
 {
 	struct kmem_cache *cache = pool->retired;
@@ -255,7 +106,8 @@ static struct kmem_cache *descriptor_get(struct slabpool *pool)
 	return cache;
 }
 
-/* Puts a dead descriptor at the end of the retired ones. The instance's lock is held. */
+/* Puts a dead descriptor at the end of the retired ones. */
+SLABPOOL_UNDER(instance_locks)
 static void descriptor_retire(struct slabpool *pool, struct kmem_cache *cache)
 {
 	cache->life = CACHE_DEAD;
@@ -274,6 +126,7 @@ static void descriptor_retire(struct slabpool *pool, struct kmem_cache *cache)
 	pool->retired_count++;
 }
 
+SLABPOOL_UNDER(instance_locks)
 static void live_link(struct slabpool *pool, struct kmem_cache *cache)
 {
 	cache->next = NULL;
@@ -285,6 +138,7 @@ static void live_link(struct slabpool *pool, struct kmem_cache *cache)
 	pool->last = cache;
 }
 
+SLABPOOL_UNDER(instance_locks)
 static void live_unlink(struct slabpool *pool, struct kmem_cache *cache)
 {
 	if (cache->prev)
@@ -298,6 +152,7 @@ static void live_unlink(struct slabpool *pool, struct kmem_cache *cache)
 }
 
 /* A live cache that a new one may share; its stride must hold the new object. */
+SLABPOOL_UNDER(instance_locks)
 static struct kmem_cache *find_alike(struct slabpool *pool, uint32_t size,
 				     const struct kmem_cache_args *args, slab_flags_t flags)
 {
@@ -368,7 +223,8 @@ struct creation {
 	const char *text;     /* why it failed */
 };
 
-/* A new cache, or one that is shared; NULL and a text on failure. The instance's lock is held. */
+/* A new cache, or one that is shared; NULL and a text on failure. */
+SLABPOOL_UNDER(instance_locks)
 static struct kmem_cache *create_locked(struct slabpool *pool, struct creation *wish)
 {
 	struct kmem_cache *cache = find_alike(pool, wish->size, wish->args, wish->flags);
@@ -404,9 +260,9 @@ static struct kmem_cache *create_once(struct slabpool *pool, struct creation *wi
 	wish->copy = name_copy(pool, wish->name, &wish->copy_bytes);
 	if (!wish->copy)
 		return NULL;
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	cache = create_locked(pool, wish);
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 	name_free(pool, wish->copy, wish->copy_bytes);
 	return cache;
 }
@@ -459,6 +315,7 @@ static uint32_t report_slab(struct kmem_cache *cache, uint32_t which, uint32_t b
 	return budget;
 }
 
+SLABPOOL_ALONE
 static void report_live(struct kmem_cache *cache, size_t count)
 {
 	struct slabpool_report report = {
@@ -497,22 +354,22 @@ static bool drop_alias(struct kmem_cache *cache)
 {
 	bool shared;
 
-	sync_lock(cache->pool, &cache->pool->lock);
+	instance_lock(cache->pool);
 	shared = cache->aliases > 0;
 	if (shared)
 		cache->aliases--;
 	else
 		cache->closing = true;
-	sync_unlock(cache->pool, &cache->pool->lock);
+	instance_unlock(cache->pool);
 	return shared;
 }
 
 /* The cache stays. */
 static void destroy_undo(struct kmem_cache *cache)
 {
-	sync_lock(cache->pool, &cache->pool->lock);
+	instance_lock(cache->pool);
 	cache->closing = false;
-	sync_unlock(cache->pool, &cache->pool->lock);
+	instance_unlock(cache->pool);
 }
 
 /* Objects that are not in their slabs. Another thread may reap empty slabs meanwhile. */
@@ -520,9 +377,9 @@ static size_t live_objects(struct kmem_cache *cache)
 {
 	size_t live;
 
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	live = (size_t)cache->slabs * cache->geometry.capacity - cache->free_objects;
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return live;
 }
 
@@ -549,11 +406,11 @@ void slabpool_cache_destroy(struct kmem_cache *cache)
 	slabs_close(cache);
 	name = cache->own_name;
 	name_bytes = cache->name_bytes;
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	live_unlink(pool, cache);
 	cache_teardown(cache);
 	descriptor_retire(pool, cache);
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 	name_free(pool, name, name_bytes);
 }
 
@@ -591,8 +448,8 @@ int slabpool_cache_shrink(struct kmem_cache *cache)
 		cache_reap(&cache->pool->meta[k]);
 	arenas_trim(cache);
 	instance_event(cache->pool, &event);
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	slabs = cache->slabs;
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return slabs != 0;
 }

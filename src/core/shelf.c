@@ -14,10 +14,11 @@
  * Guarantee: after shelf_file(cache, s), s is in list_of(free_count of s) and the cache's counts
  * slabs, empty_slabs and full_slabs are the lengths of the lists.
  *
- * Locking: the cache's lock is held.
+ * Locking: the cache's lock is held; see the annotations in cache.h.
  */
 #include "core/cache.h"
 
+SLABPOOL_ALONE
 void shelf_init(struct kmem_cache *cache)
 {
 	uint32_t k;
@@ -41,6 +42,7 @@ static uint32_t list_of(const struct kmem_cache *cache, uint32_t free_count)
 	       (free_count > 3 * quarter);
 }
 
+SLABPOOL_UNDER(cache_locks)
 static void count_in(struct kmem_cache *cache, uint32_t list)
 {
 	cache->slabs++;
@@ -50,6 +52,7 @@ static void count_in(struct kmem_cache *cache, uint32_t list)
 		cache->full_slabs++;
 }
 
+SLABPOOL_UNDER(cache_locks)
 static void count_out(struct kmem_cache *cache, uint32_t list)
 {
 	cache->slabs--;

@@ -17,9 +17,9 @@
  * Observe: slabpool_cache_info(): grows, releases, slabs, empty_slabs.
  */
 #include "core/instance.h"
+#include "core/locks.h"
 #include "core/lookup.h"
 #include "core/memory.h"
-#include "core/sync.h"
 
 static size_t slab_run_bytes(const struct kmem_cache *cache)
 {
@@ -65,10 +65,10 @@ static uint32_t next_colour(struct kmem_cache *cache)
 {
 	uint32_t colour;
 
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	colour = cache->colour_next * cache->geometry.colour_off;
 	cache->colour_next = (cache->colour_next + 1) % cache->geometry.colours;
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return colour;
 }
 
@@ -93,11 +93,11 @@ bool slabs_add(struct kmem_cache *cache)
 	slab->stamp = slabs_now(cache);
 	arena_set_owner(arena, page, pages, which + 1);
 	construct_all(cache, which, fresh);
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	shelf_file(cache, which);
 	cache->free_objects += cache->geometry.capacity;
 	cache->grows++;
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return true;
 }
 
@@ -112,7 +112,8 @@ static void slab_release(struct kmem_cache *cache, uint32_t which, bool idle)
 	arena_free_run(cache->pool, arena, page, pages, ARENA_SLAB, idle);
 }
 
-/* True if the oldest empty slab is to go. Lock held. */
+/* True if the oldest empty slab is to go. */
+SLABPOOL_UNDER(cache_locks)
 static bool oldest_is_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age,
 			  uint32_t now)
 {
@@ -129,7 +130,7 @@ static uint32_t detach_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t
 {
 	uint32_t chain = SLAB_NO_SLAB, which, now;
 
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	now = slabs_now(cache);
 	while (oldest_is_due(cache, keep_bytes, max_age, now)) {
 		which = cache->empty_last;
@@ -139,7 +140,7 @@ static uint32_t detach_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t
 		cache->releases++;
 		chain = which;
 	}
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return chain;
 }
 

@@ -12,7 +12,7 @@
  */
 #include "core/check.h"
 #include "core/instance.h"
-#include "core/sync.h"
+#include "core/locks.h"
 #include "core/thread.h"
 
 static void info_of_geometry(const struct kmem_cache *cache, struct slabpool_cache_info *info)
@@ -31,6 +31,7 @@ static void info_of_geometry(const struct kmem_cache *cache, struct slabpool_cac
 			       (sizeof(uint32_t) << geometry->order) + sizeof(struct slab);
 }
 
+SLABPOOL_UNDER(cache_locks)
 static void info_of_counts(const struct kmem_cache *cache, size_t held,
 			   struct slabpool_cache_info *info)
 {
@@ -60,12 +61,12 @@ int slabpool_cache_info(struct kmem_cache *cache, struct slabpool_cache_info *in
 	if (!cache || !info)
 		return -22; /* -EINVAL */
 	*info = nothing;
-	sync_lock(cache->pool, &cache->pool->lock);
+	instance_lock(cache->pool);
 	if (cache->life == CACHE_DEAD) {
-		sync_unlock(cache->pool, &cache->pool->lock);
+		instance_unlock(cache->pool);
 		return -22; /* -EINVAL */
 	}
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	info->name = cache->name;
 	info->flags = cache->flags;
 	info->limit = cache->limit;
@@ -77,8 +78,8 @@ int slabpool_cache_info(struct kmem_cache *cache, struct slabpool_cache_info *in
 	info->usersize = cache->usersize;
 	info_of_geometry(cache, info);
 	info_of_counts(cache, thread_held(cache), info);
-	sync_unlock(cache->pool, &cache->lock);
-	sync_unlock(cache->pool, &cache->pool->lock);
+	cache_unlock(cache);
+	instance_unlock(cache->pool);
 	return 0;
 }
 
@@ -88,14 +89,14 @@ int slabpool_for_each_cache(struct slabpool *pool,
 	struct kmem_cache *cache, *next;
 	int result = 0;
 
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	cache = pool->first;
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 	while (cache && result == 0) {
 		result = visit(cache, context);
-		sync_lock(pool, &pool->lock);
+		instance_lock(pool);
 		next = cache->next;
-		sync_unlock(pool, &pool->lock);
+		instance_unlock(pool);
 		cache = next;
 	}
 	return result;
@@ -109,13 +110,13 @@ int slabpool_cache_tune(struct kmem_cache *cache, unsigned int limit, unsigned i
 		return -22; /* -EINVAL */
 	thread_flush_own(cache);
 	depot_flush(cache);
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	slabpool_store_u32(&cache->first, limit);
 	slabpool_store_u32(&cache->limit, limit);
 	cache->batchcount = batchcount;
 	cache->shared = shared;
 	slabpool_store_u32(&cache->epoch, cache->epoch + 1);
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return 0;
 }
 
@@ -128,9 +129,9 @@ static size_t slab_bytes(struct kmem_cache *cache)
 {
 	size_t slabs;
 
-	sync_lock(cache->pool, &cache->lock);
+	cache_lock(cache);
 	slabs = cache->slabs;
-	sync_unlock(cache->pool, &cache->lock);
+	cache_unlock(cache);
 	return slabs * (SLABPOOL_PAGE_SIZE << cache->geometry.order);
 }
 
@@ -147,19 +148,19 @@ void slabpool_memory_info(struct slabpool *pool, struct slabpool_memory_info *in
 
 		if (!slabpool_acquire_u8(&pool->arena_made[k]))
 			continue;
-		sync_lock(pool, &arena->lock);
+		arena_lock(pool, arena);
 		info->reserved += arena->reserved;
 		info->opened += bytes_of(arena->opened);
 		info->slabs += bytes_of(arena->used[ARENA_SLAB]);
 		info->runs += bytes_of(arena->used[ARENA_RUN]);
 		info->idle += bytes_of(arena->idle_pages);
-		sync_unlock(pool, &arena->lock);
+		arena_unlock(pool, arena);
 	}
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	for (cache = pool->first; cache; cache = cache->next)
 		if (cache->flags & SLAB_RECLAIM_ACCOUNT)
 			info->reclaimable += slab_bytes(cache);
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 	for (k = 0; k < META_COUNT; k++)
 		info->metadata += slab_bytes(&pool->meta[k]);
 	info->slabs -= info->metadata;

@@ -30,7 +30,7 @@
  */
 #include "core/thread.h"
 #include "core/instance.h"
-#include "core/sync.h"
+#include "core/locks.h"
 
 /* The largest value of each option. */
 #define MOST(type, name, standard, low, high, text) MOST_##name = (high),
@@ -90,6 +90,7 @@ static int set_current(struct slabpool *pool, struct thread_record *record)
 }
 
 /* The home with the fewest threads: what one of them left there is for the next. */
+SLABPOOL_UNDER(instance_locks)
 static uint32_t home_choose(struct slabpool *pool)
 {
 	uint32_t home = 0, k;
@@ -104,17 +105,17 @@ static uint32_t home_choose(struct slabpool *pool)
 
 static void record_link(struct slabpool *pool, struct thread_record *record)
 {
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	record->home = home_choose(pool);
 	record->prev = NULL;
 	record->next = pool->threads;
 	if (pool->threads)
 		pool->threads->prev = record;
 	pool->threads = record;
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 }
 
-/* The instance's lock is held. */
+SLABPOOL_UNDER(instance_locks)
 static void record_unlink(struct slabpool *pool, struct thread_record *record)
 {
 	if (record->prev)
@@ -148,9 +149,9 @@ static struct thread_record *record_new(struct slabpool *pool)
 	record_link(pool, record);
 	if (set_current(pool, record) == 0)
 		return record;
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	record_unlink(pool, record);
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 	record_give(pool, record);
 	return NULL;
 }
@@ -172,11 +173,11 @@ static void magazine_empty(struct kmem_cache *cache, struct slabpool_magazine *m
 	bool empty = false;
 
 	if (m->count) {
-		sync_lock(cache->pool, &cache->lock);
+		cache_lock(cache);
 		empty = depot_give(cache, m->store->object, m->count);
 		slabpool_magazine_set_count(m, 0);
 		cache->flushes++;
-		sync_unlock(cache->pool, &cache->lock);
+		cache_unlock(cache);
 	}
 	depot_store_free(cache, magazine_unload(m));
 	if (empty)
@@ -241,10 +242,10 @@ void thread_flush_all(struct kmem_cache *cache)
 {
 	struct thread_record *record;
 
-	sync_lock(cache->pool, &cache->pool->lock);
+	instance_lock(cache->pool);
 	for (record = cache->pool->threads; record; record = record->next)
 		thread_slot_flush(thread_slot_in(record, cache));
-	sync_unlock(cache->pool, &cache->pool->lock);
+	instance_unlock(cache->pool);
 }
 
 size_t thread_held(const struct kmem_cache *cache)
@@ -261,7 +262,8 @@ size_t thread_held(const struct kmem_cache *cache)
 	return held;
 }
 
-/* The instance's lock is held: a cache destroyed meanwhile finds the record full or empty. */
+/* A cache destroyed meanwhile finds the record full or empty. */
+SLABPOOL_UNDER(instance_locks)
 static void record_flush(struct thread_record *record, bool ends)
 {
 	uint32_t k;
@@ -278,10 +280,10 @@ static void record_flush(struct thread_record *record, bool ends)
 /* Empties a record, takes it out of the list and frees it. */
 static void record_free(struct slabpool *pool, struct thread_record *record)
 {
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	record_flush(record, true);
 	record_unlink(pool, record);
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 	record_give(pool, record);
 }
 
@@ -305,9 +307,9 @@ void slabpool_thread_flush(struct slabpool *pool)
 
 	if (record == &thread_none || record == &thread_gone)
 		return;
-	sync_lock(pool, &pool->lock);
+	instance_lock(pool);
 	record_flush(record, false);
-	sync_unlock(pool, &pool->lock);
+	instance_unlock(pool);
 }
 
 /* Frees the stores of a slot whose thread vanished in the middle of anything. */
@@ -326,6 +328,7 @@ static void slot_abandon(struct slabpool_slot *slot)
 	*slot = unused;
 }
 
+SLABPOOL_UNDER(instance_locks)
 static void record_abandon(struct slabpool *pool, struct thread_record *record)
 {
 	uint32_t k;
@@ -336,6 +339,7 @@ static void record_abandon(struct slabpool *pool, struct thread_record *record)
 	record_give(pool, record);
 }
 
+SLABPOOL_ALONE
 bool thread_abandon_others(struct slabpool *pool)
 {
 	struct thread_record *own = current_record(pool), *record, *next;

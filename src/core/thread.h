@@ -8,7 +8,9 @@
 struct thread_record {
 	struct slabpool_slot *slot;         /* a table of options.max_caches, by id of the cache */
 	struct slabpool *pool;
-	struct thread_record *next, *prev;  /* in the instance's list, under its lock */
+	/* In the instance's list. */
+	struct thread_record *next SLABPOOL_GUARDED(instance_locks);
+	struct thread_record *prev SLABPOOL_GUARDED(instance_locks);
 	uint32_t home;                      /* in every depot */
 };
 
@@ -78,13 +80,15 @@ void thread_flush_own(struct kmem_cache *cache);
     exits never: \false;
     assigns *cache, *cache->arena, *cache->pool;
 */
+SLABPOOL_OUTSIDE(instance_locks)
 void thread_flush_all(struct kmem_cache *cache);
-/* Objects that all threads hold of this cache; the instance's lock is held. */
+/* Objects that all threads hold of this cache. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
 */
+SLABPOOL_UNDER(instance_locks)
 size_t thread_held(const struct kmem_cache *cache);
 /* Frees the records of all threads but the calling one, which do not exist any more (after fork);
  * what their magazines held is left for the caller to find. @return true if there were any. */

@@ -29,7 +29,7 @@
  */
 #include "core/arena.h"
 #include "core/instance.h"
-#include "core/sync.h"
+#include "core/locks.h"
 
 /* Free pages without memory, first .. end-1, and those of them whose tables may have some. */
 struct stretch {
@@ -69,6 +69,7 @@ static void table_discard(struct slabpool *pool, void *table, size_t bytes_a_pag
 }
 
 /* Marks a run whose tables went back. Of its links there was but the first. */
+SLABPOOL_UNDER(arena_locks)
 static void run_clean(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages)
 {
 	if (!(arena->order[page] & ORDER_CLEAN))
@@ -77,6 +78,7 @@ static void run_clean(struct slabpool *pool, struct arena *arena, uint32_t page,
 	arena->order[page] |= ORDER_CLEAN;
 }
 
+SLABPOOL_UNDER(arena_locks)
 static void stretch_discard(struct slabpool *pool, struct arena *arena, const struct stretch *s)
 {
 	uint32_t page, pages, shift = SLABPOOL_PAGE_SHIFT - arena->granule_shift;
@@ -105,6 +107,7 @@ static void stretch_add(struct stretch *s, uint32_t page, uint32_t pages, bool c
 }
 
 /* Pages from this one on up to the head of a free run. */
+SLABPOOL_UNDER(arena_locks)
 static uint32_t pages_in_use(const struct arena *arena, uint32_t page)
 {
 	uint32_t first = page;
@@ -114,6 +117,7 @@ static uint32_t pages_in_use(const struct arena *arena, uint32_t page)
 	return page - first;
 }
 
+SLABPOOL_UNDER(arena_locks)
 static void tables_trim(struct slabpool *pool, struct arena *arena)
 {
 	struct stretch s = { 0, 0, 0, 0 };
@@ -140,6 +144,7 @@ static bool slab_is_unused(const struct arena *arena, uint32_t which)
 }
 
 /* Descriptors behind the last one in use, once they fill a page. */
+SLABPOOL_UNDER(arena_locks)
 static void descriptors_trim(struct slabpool *pool, struct arena *arena)
 {
 	uint32_t count = arena->slab_count, which;
@@ -166,6 +171,7 @@ static void descriptors_trim(struct slabpool *pool, struct arena *arena)
 }
 
 /* The data of idle runs. */
+SLABPOOL_UNDER(arena_locks)
 static size_t idle_trim(struct slabpool *pool, struct arena *arena)
 {
 	size_t bytes = (size_t)arena->idle_pages << SLABPOOL_PAGE_SHIFT;
@@ -190,17 +196,17 @@ size_t arena_reap(struct slabpool *pool, struct arena *arena)
 {
 	size_t bytes;
 
-	sync_lock(pool, &arena->lock);
+	arena_lock(pool, arena);
 	bytes = idle_trim(pool, arena);
-	sync_unlock(pool, &arena->lock);
+	arena_unlock(pool, arena);
 	arena_trim(pool, arena);
 	return bytes;
 }
 
 void arena_trim(struct slabpool *pool, struct arena *arena)
 {
-	sync_lock(pool, &arena->lock);
+	arena_lock(pool, arena);
 	tables_trim(pool, arena);
 	descriptors_trim(pool, arena);
-	sync_unlock(pool, &arena->lock);
+	arena_unlock(pool, arena);
 }

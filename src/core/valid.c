@@ -93,6 +93,7 @@ static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, str
 	return none_between(state, done, granules);
 }
 
+SLABPOOL_ALONE
 static bool pages_are_owned(const struct kmem_cache *cache, uint32_t which)
 {
 	const struct arena *arena = cache->arena;
@@ -105,6 +106,7 @@ static bool pages_are_owned(const struct kmem_cache *cache, uint32_t which)
 }
 
 /* The run where a slab's descriptor says, its bits where its first page's are. */
+SLABPOOL_ALONE
 static bool place_is_valid(const struct kmem_cache *cache, const struct slab *slab)
 {
 	const struct arena *arena = cache->arena;
@@ -137,6 +139,7 @@ static bool belongs_in(const struct kmem_cache *cache, const struct slab *slab, 
 	return slab->free_count > 0 && slab->free_count < slab->capacity && slab->list == list;
 }
 
+SLABPOOL_ALONE
 static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct tally *tally)
 {
 	uint32_t which, prev = SLAB_NO_SLAB;
@@ -159,6 +162,7 @@ static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct 
 }
 
 /* Objects that no user may have: state byte 0, and not free in their slab. */
+SLABPOOL_ALONE
 static bool held_are_valid(const struct kmem_cache *cache, void *const *objects, uint32_t n,
 			   struct tally *tally)
 {
@@ -183,6 +187,7 @@ static bool held_are_valid(const struct kmem_cache *cache, void *const *objects,
 	return true;
 }
 
+SLABPOOL_ALONE
 static bool spares_are_valid(const struct kmem_cache *cache)
 {
 	const struct slabpool_store *store;
@@ -212,6 +217,7 @@ static bool stores_are_valid(const struct kmem_cache *cache, const struct slabpo
 	return count == wanted;
 }
 
+SLABPOOL_ALONE
 static bool depot_is_valid(const struct kmem_cache *cache, struct tally *tally)
 {
 	size_t objects = 0;
@@ -237,6 +243,7 @@ static bool magazine_of_cache_is_valid(const struct kmem_cache *cache,
 	       held_are_valid(cache, m->store->object, m->count, tally);
 }
 
+SLABPOOL_ALONE
 static bool threads_are_valid(const struct kmem_cache *cache, struct tally *tally)
 {
 	const struct thread_record *record;
@@ -254,6 +261,7 @@ static bool threads_are_valid(const struct kmem_cache *cache, struct tally *tall
 	return true;
 }
 
+SLABPOOL_ALONE
 static bool cache_is_valid(const struct kmem_cache *cache)
 {
 	struct tally tally = { 0 };
@@ -275,6 +283,7 @@ static bool cache_is_valid(const struct kmem_cache *cache)
 }
 
 /* The run whose entry in the page map is this: its state byte says what it is. */
+SLABPOOL_ALONE
 static bool run_is_valid(const struct arena *arena, uint32_t page, uint32_t pages)
 {
 	uint32_t state = state_at(arena, arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT));
@@ -284,6 +293,7 @@ static bool run_is_valid(const struct arena *arena, uint32_t page, uint32_t page
 }
 
 /* Every open page is a slab's, a run's or nobody's, and the arena's counts say how many. */
+SLABPOOL_ALONE
 static bool map_is_valid(const struct arena *arena)
 {
 	uint32_t page = 0, used[2] = { 0, 0 };
@@ -307,6 +317,7 @@ static bool map_is_valid(const struct arena *arena)
 	       used[ARENA_RUN] == arena->used[ARENA_RUN];
 }
 
+SLABPOOL_ALONE
 bool slabpool_is_valid(struct slabpool *pool)
 {
 	const struct kmem_cache *cache, *prev = NULL;

@@ -98,11 +98,23 @@ static unsigned char *map_aligned(size_t bytes, size_t align, size_t page)
 	return start;
 }
 
+SLABPOOL_LOCKS(table_locks)
+static void table_lock(struct posix *posix)
+{
+	pthread_mutex_lock(&posix->mutex);
+}
+
+SLABPOOL_UNLOCKS(table_locks)
+static void table_unlock(struct posix *posix)
+{
+	pthread_mutex_unlock(&posix->mutex);
+}
+
 static bool table_add(struct posix *posix, struct reservation *reservation)
 {
 	uint32_t i;
 
-	pthread_mutex_lock(&posix->mutex);
+	table_lock(posix);
 	for (i = 0; i < POSIX_RESERVATIONS && posix->table[i]; i++)
 		;
 	if (i < POSIX_RESERVATIONS) {
@@ -110,7 +122,7 @@ static bool table_add(struct posix *posix, struct reservation *reservation)
 		if (i >= posix->table_used)
 			__atomic_store_n(&posix->table_used, i + 1, __ATOMIC_RELEASE);
 	}
-	pthread_mutex_unlock(&posix->mutex);
+	table_unlock(posix);
 	return i < POSIX_RESERVATIONS;
 }
 

@@ -43,6 +43,7 @@ struct slabpool_slot;
 #define SLABPOOL_NO_CACHE(cache) false
 #define SLABPOOL_UNROLL
 #define SLABPOOL_ALIGNOF(type) (sizeof(type) < 8 ? sizeof(type) : 8)
+#define SLABPOOL_LOCK_ATTRIBUTE(attribute)
 
 /*
  * Trusted leaves: functions whose contracts are taken on trust, as the prover knows neither the
@@ -107,6 +108,11 @@ uint8_t *slabpool_state_at(uintptr_t state_of_0, const void *object, uint32_t sh
 #define SLABPOOL_NO_CACHE(cache) false
 #endif
 #define SLABPOOL_ALIGNOF(type) __alignof__(type)
+#if defined(__clang__)
+#define SLABPOOL_LOCK_ATTRIBUTE(attribute) __attribute__((attribute))
+#else
+#define SLABPOOL_LOCK_ATTRIBUTE(attribute)
+#endif
 #if defined(SLABPOOL_BARE)
 #define SLABPOOL_THREAD_LOCAL
 #elif defined(__GLIBC__)
@@ -144,6 +150,17 @@ static inline struct slabpool_slot *slabpool_slot_at(struct slabpool_slot *slots
 	return (struct slabpool_slot *)(void *)((unsigned char *)slots + bytes);
 }
 #endif
+
+/* Which lock protects what: see core/guard.h. */
+#define SLABPOOL_LOCK_CLASS SLABPOOL_LOCK_ATTRIBUTE(capability("lock"))
+#define SLABPOOL_GUARDED(locks) SLABPOOL_LOCK_ATTRIBUTE(guarded_by(locks))
+#define SLABPOOL_UNDER(locks) SLABPOOL_LOCK_ATTRIBUTE(requires_capability(locks))
+#define SLABPOOL_OUTSIDE(locks) SLABPOOL_LOCK_ATTRIBUTE(locks_excluded(locks))
+#define SLABPOOL_ALONE SLABPOOL_LOCK_ATTRIBUTE(no_thread_safety_analysis)
+#define SLABPOOL_LOCKS(locks) \
+	SLABPOOL_LOCK_ATTRIBUTE(acquire_capability(locks)) SLABPOOL_ALONE
+#define SLABPOOL_UNLOCKS(locks) \
+	SLABPOOL_LOCK_ATTRIBUTE(release_capability(locks)) SLABPOOL_ALONE
 
 /* State bytes are read and written while another thread may misuse the object, a pool's counts
  * while a user looks at them: relaxed atomics, which are plain instructions on every target and
