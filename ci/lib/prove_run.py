@@ -82,6 +82,7 @@ class Job:
         self.name = os.path.basename(file)[:-2]
         self.where = scratch.path(f"{kind}-{self.name}-{machdep}")
         self.scratch, self.options = scratch, options
+        self.root = ROOT    # where the sources are
         self.done = self.all = 0
         self.process = self.thread = None
         self.begin = self.seconds = 0.0
@@ -108,8 +109,9 @@ class Job:
     def start(self):
         os.makedirs(self.where)
         self.begin = time.monotonic()
-        self.process = start(self.command(), cwd=ROOT, env=self.scratch.env, stdout=-1, stderr=-2,
-                             text=True, errors="replace")
+        # Frama-C takes relative names from PWD, not from where it runs.
+        self.process = start(self.command(), cwd=self.root, stdout=-1, stderr=-2, text=True,
+                             env=dict(self.scratch.env, PWD=self.root), errors="replace")
         self.thread = threading.Thread(target=self.follow, daemon=True)
         self.thread.start()
 

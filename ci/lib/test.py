@@ -16,7 +16,7 @@ Steps, in this order:
   cross     32-bit, big-endian and bare-metal builds and their tests (ci/cross)
   bench     the benchmark runs (its figures are no test)
   gates     what must fail does fail: the commands in ci/ (ci/test-ci, ci/cross --self-test), the
-            proofs (ci/test-prove)
+            proofs (ci/test-prove), the mutants (ci/test-mutate)
 
 Exit status: 0 all passed, 1 something failed, 2 bad usage."""
 
@@ -237,6 +237,7 @@ def gates(results, _):
     script(results, "gates: commands", ["test-ci"])
     script(results, "gates: cross", ["cross", "--self-test"])
     script(results, "gates: proofs", ["test-prove"])
+    script(results, "gates: mutants", ["test-mutate"])
 
 
 def work():
