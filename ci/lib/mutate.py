@@ -72,8 +72,8 @@ def arguments():
     cli.add_argument("--jobs", type=positive, default=1, metavar="N",
                      help="mutants at the same time (default 1; each proof uses two provers)")
     cli.add_argument("--least-time", type=positive, default=5, metavar="S",
-                     help="seconds a prover gets for a goal at least, or twice the time of the "
-                     "original's slowest goal (default 5); less may call a slow proof a kill")
+                     help="seconds a prover gets for a goal at least (default 5), or ten times "
+                     "what the original's slowest takes; less may call a slow proof a kill")
     options = cli.parse_args()
     if options.at_least is None:
         options.at_least = AT_LEAST[options.by]

@@ -18,6 +18,7 @@ from mutate_source import digest
 from prove_run import MACHDEPS, Job, Report, Scratch, versions
 
 RUN_LIMIT = 900         # seconds for one run of Frama-C
+SLACK = 10              # a goal gets so many times what the slowest one of the original takes
 DEFINITION = re.compile(r"\b(?:predicate|logic [\w *]*?)\s*(\w+) ?(?:\{[^}]*\})? ?"
                         r"(?:\([^=]*?\))? ?=")
 
@@ -176,7 +177,7 @@ class Proofs:
             with open(self.cache, "w") as file:
                 json.dump(self.known, file, indent=1)
             self.clean(job)
-        return max(self.least_time, math.ceil(2 * self.known[key]))
+        return max(self.least_time, math.ceil(SLACK * self.known[key]))
 
     def task(self, mutant, code):
         """A function of a slot that gives a generator of runs; its result is (outcome, by what,
