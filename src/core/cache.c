@@ -119,7 +119,7 @@ static SLABPOOL_COLD void *alloc_from_depot(struct kmem_cache *cache, gfp_t gfp)
 		event_alloc(cache, gfp, NULL);
 		return NULL;
 	}
-	slabpool_store_u8(slabpool_state_at(cache->hot.state_of_0, object,
+	slabpool_store_u8(slabpool_state_at(cache->hot.state, cache->hot.state_of_0, object,
 					    cache->hot.granule_shift), cache->hot.tag);
 	if ((gfp | cache->gfp_or) & __GFP_ZERO)
 		zero(cache, object);
@@ -208,24 +208,24 @@ static bool confirmed(struct kmem_cache *cache, const void *object)
 /* If object is a live object of this cache: it is no longer. */
 static bool claim(struct kmem_cache *cache, const void *object)
 {
-	size_t granule = slabpool_granule_of(&cache->hot, object);
-	size_t granules = slabpool_load_size(&cache->arena->open_granules);
-	uint8_t *state;
+	/* What the fast path would see if it saw all granules, and had no free to be looked at. */
+	const struct slabpool_hot all = {
+		.address = cache->hot.address, .state = cache->hot.state,
+		.granules = slabpool_load_size(&cache->arena->open_granules),
+		.granule_shift = cache->hot.granule_shift, .fast_tag = cache->hot.tag,
+	};
+	size_t granule = slabpool_granule_of(&all, object);
 
 	if (!SLABPOOL_CHECKS)
 		return true;
-	if (granule >= granules)
+	if (!slabpool_state_is_live(&all, granule))
 		return false;
-	slabpool_store_size(&cache->hot.granules, granules);
-	state = &cache->hot.state[granule];
-	if (slabpool_load_u8(state) != cache->hot.tag)
-		return false;
+	slabpool_store_size(&cache->hot.granules, all.granules);
 	if (cache->confirm && !confirmed(cache, object))
 		return false;
 	if (cache->pool->options.exact_double_free)
-		return slabpool_exchange_u8(state, STATE_NONE) == cache->hot.tag;
-	slabpool_store_u8(state, STATE_NONE);
-	return true;
+		return slabpool_exchange_u8(&all.state[granule], STATE_NONE) == cache->hot.tag;
+	return slabpool_state_clear(&all, granule);
 }
 
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
@@ -269,6 +269,7 @@ static size_t take_many(const struct slabpool_hot *hot, struct slabpool_magazine
 			void **objects, size_t n)
 {
 	const uintptr_t state_of_0 = hot->state_of_0;
+	uint8_t *const state = hot->state;
 	const uint32_t shift = hot->granule_shift, count = m->count;
 	const uint8_t tag = hot->tag;
 	size_t got = n < count ? n : count, k;
@@ -278,7 +279,7 @@ static size_t take_many(const struct slabpool_hot *hot, struct slabpool_magazine
 	copy_pointers(objects, m->store->object + count - got, got);
 	slabpool_magazine_set_count(m, count - (uint32_t)got);
 	for (k = 0; k < got; k++)
-		slabpool_store_u8(slabpool_state_at(state_of_0, objects[k], shift), tag);
+		slabpool_store_u8(slabpool_state_at(state, state_of_0, objects[k], shift), tag);
 	return got;
 }
 
@@ -313,10 +314,8 @@ static size_t end_many(const struct slabpool_hot *hot, void *const *objects, siz
 	for (k = 0; k < n; k++) {
 		size_t granule = slabpool_granule_of(&h, objects[k]);
 
-		if (SLABPOOL_UNLIKELY(granule >= h.granules ||
-				      slabpool_load_u8(&h.state[granule]) != h.fast_tag))
+		if (SLABPOOL_UNLIKELY(!slabpool_state_clear(&h, granule)))
 			break;
-		slabpool_store_u8(&h.state[granule], STATE_NONE);
 	}
 	return k;
 }

@@ -6,7 +6,7 @@
 #include "core/arena.h"
 #include "core/geometry.h"
 #include "core/guard.h"
-#include "core/magazine.h"
+#include "core/hot.h"
 #include <slabpool/inline.h>
 #include <slabpool/slab.h>
 #include <slabpool/slabpool.h>

@@ -320,8 +320,8 @@ static void prefetch(const struct kmem_cache *cache, const struct slabpool_store
 	if (cache->geometry.stride < PREFETCH_STRIDE)
 		return;
 	for (k = 0; k < store->count; k++) {
-		SLABPOOL_PREFETCH(slabpool_state_at(cache->hot.state_of_0, store->object[k],
-						    cache->hot.granule_shift));
+		SLABPOOL_PREFETCH(slabpool_state_at(cache->hot.state, cache->hot.state_of_0,
+						    store->object[k], cache->hot.granule_shift));
 		SLABPOOL_PREFETCH(store->object[k]);
 	}
 }

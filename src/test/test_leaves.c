@@ -124,6 +124,29 @@ static void test_slot_at(void)
 	is_uint(sizeof(slots[0]), 64, "a slot is a cache line");
 }
 
+/* Multiples are divided; the rest is beyond every quotient. */
+static void test_rotate(void)
+{
+	bool whole = true, part = true;
+
+	for (uint32_t shift = 3; shift <= 12; shift++) {
+		size_t granule = (size_t)1 << shift;
+
+		for (int i = 0; i < 1000; i++) {
+			size_t value = (size_t)random_word() / granule * granule;
+			size_t low = 1 + (size_t)random_word() % (granule - 1);
+
+			whole = whole && slabpool_rotate(value, shift) == value / granule;
+			part = part && slabpool_rotate(value + low, shift) > SIZE_MAX / granule;
+		}
+		whole = whole && slabpool_rotate(0, shift) == 0;
+		part = part && slabpool_rotate(1, shift) > SIZE_MAX / granule &&
+		       slabpool_rotate(SIZE_MAX, shift) > SIZE_MAX / granule;
+	}
+	ok(whole, "rotate: a multiple is divided");
+	ok(part, "rotate: any other word becomes larger than all quotients");
+}
+
 /* The byte that a table has for an address, however far the table is from where it would have to
  * begin. */
 static void test_state_at(void)
@@ -138,7 +161,8 @@ static void test_state_at(void)
 		for (size_t k = 0; k < sizeof(state); k += 5) {
 			void *object = (void *)(base + (k << shift));
 
-			held = held && slabpool_state_at(state_of_0, object, shift) == &state[k];
+			held = held && slabpool_state_at(state, state_of_0, object, shift) ==
+				       &state[k];
 		}
 	}
 	ok(held, "state_at: the byte of the object's granule");
@@ -156,6 +180,7 @@ int main(void)
 	TEST_STORE(size_t, slabpool_release_size, slabpool_acquire_size, 1000);
 	test_exchange();
 	test_slot_at();
+	test_rotate();
 	test_state_at();
 	return tap_done();
 }

@@ -77,13 +77,29 @@ size_t slabpool_pointer_offset(const unsigned char *base, size_t length, const u
     ensures some: \result != \null;
 */
 struct slabpool_slot *slabpool_slot_at(struct slabpool_slot *slots, size_t bytes);
+/* Of the numbers that a word holds, the one that n is when bits are lost; bytes of a granule. */
+/*@ logic integer wrapped(integer n) = n > UINTPTR_MAX ? n - UINTPTR_MAX - 1 : n;
+    logic integer granule_size(integer shift) =
+      shift == 3 ? 8 : shift == 4 ? 16 : shift == 5 ? 32 : shift == 6 ? 64 : shift == 7 ? 128 :
+      shift == 8 ? 256 : shift == 9 ? 512 : shift == 10 ? 1024 : shift == 11 ? 2048 : 4096;
+*/
 /*@ requires shift: 3 <= shift <= 12;
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures some: \result != \null;
+    ensures whole: value % granule_size(shift) == 0 ==> \result == value / granule_size(shift);
+    ensures part: value % granule_size(shift) != 0 ==> \result > SIZE_MAX / granule_size(shift);
 */
-uint8_t *slabpool_state_at(uintptr_t state_of_0, const void *object, uint32_t shift);
+size_t slabpool_rotate(size_t value, uint32_t shift);
+/*@ requires shift: 3 <= shift <= 12;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures byte: \result == state +
+      (wrapped(state_of_0 + (uintptr_t)object / granule_size(shift)) - (uintptr_t)state);
+*/
+uint8_t *slabpool_state_at(uint8_t *state, uintptr_t state_of_0, const void *object,
+			   uint32_t shift);
 #else
 #if defined(_WIN32) || defined(__CYGWIN__)
 #define SLABPOOL_API
@@ -138,9 +154,18 @@ static inline size_t slabpool_pointer_offset(const unsigned char *base, size_t l
 	return offset < length ? (size_t)offset : SIZE_MAX;
 }
 
-/* The state byte of an object, which starts a granule of 2^shift bytes. */
-static inline uint8_t *slabpool_state_at(uintptr_t state_of_0, const void *object, uint32_t shift)
+/* A word with its low bits, as many as shift says, made the high ones. */
+static inline size_t slabpool_rotate(size_t value, uint32_t shift)
 {
+	return value >> shift | value << (sizeof(size_t) * 8 - shift);
+}
+
+/* The state byte of an object, which starts a granule of 2^shift bytes: one in the table state, by
+ * the number that the byte of address 0 would have. */
+static inline uint8_t *slabpool_state_at(uint8_t *state, uintptr_t state_of_0, const void *object,
+					 uint32_t shift)
+{
+	(void)state;
 	return (uint8_t *)(state_of_0 + ((uintptr_t)object >> shift));
 }
 
