@@ -17,6 +17,7 @@
  */
 #include "core/check.h"
 #include "core/instance.h"
+#include "core/kmalloc.h"
 #include "core/lookup.h"
 #include "core/memory.h"
 #include "core/pages.h"
@@ -117,15 +118,6 @@ void *slabpool_vmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
 	return run;
 }
 
-/* Granule that starts at p; beyond all granules if none does. */
-static inline size_t granule_in(const struct arena *arena, const void *p)
-{
-	size_t offset = (uintptr_t)p - arena->address;
-
-	return offset >> arena->granule_shift |
-	       offset << (sizeof(size_t) * 8 - arena->granule_shift);
-}
-
 /* The cache whose live object starts at p, or NULL. */
 static inline struct kmem_cache *cache_of(struct slabpool *pool, const void *p)
 {
@@ -136,7 +128,7 @@ static inline struct kmem_cache *cache_of(struct slabpool *pool, const void *p)
 
 	if (!arena)
 		return NULL;
-	granule = granule_in(arena, p);
+	granule = kmalloc_granule(arena, p);
 	if (granule >= slabpool_load_size(&arena->open_granules))
 		return NULL;
 	state = slabpool_load_u8(&arena->state[granule]);
@@ -182,33 +174,6 @@ static void put_said(struct slabpool *pool, const char *call, const void *object
 	put(pool, call, object, virt);
 }
 
-/* Takes a live object back whose state byte names its cache, if the thread's magazine has room. */
-static inline bool put_fast(struct slabpool *pool, const void *object)
-{
-	struct arena *arena = instance_find(pool, object);
-	struct kmem_cache *cache;
-	struct slabpool_magazine *m;
-	size_t granule, count;
-	uint8_t *state;
-
-	if (SLABPOOL_UNLIKELY(!arena))
-		return false;
-	granule = granule_in(arena, object);
-	if (SLABPOOL_UNLIKELY(granule >= slabpool_load_size(&arena->open_granules)))
-		return false;
-	state = &arena->state[granule];
-	cache = arena->fast[slabpool_load_u8(state)];
-	if (SLABPOOL_UNLIKELY(!cache))
-		return false;
-	m = &slabpool_slot_of(&cache->hot)->loaded;
-	count = m->count;
-	if (SLABPOOL_UNLIKELY(count == m->capacity))
-		return false;
-	slabpool_store_u8(state, STATE_NONE);
-	slabpool_magazine_push(m, count, (void *)(uintptr_t)object);
-	return true;
-}
-
 static SLABPOOL_NOINLINE void kfree_slow(struct slabpool *pool, const void *object)
 {
 	put_said(pool, "kfree", object, false);
@@ -221,13 +186,13 @@ static SLABPOOL_NOINLINE void kvfree_slow(struct slabpool *pool, const void *obj
 
 void slabpool_kfree(struct slabpool *pool, const void *object)
 {
-	if (SLABPOOL_UNLIKELY(!put_fast(pool, object)))
+	if (SLABPOOL_UNLIKELY(!kmalloc_put_fast(pool, object)))
 		kfree_slow(pool, object);
 }
 
 void slabpool_kvfree(struct slabpool *pool, const void *object)
 {
-	if (SLABPOOL_UNLIKELY(!put_fast(pool, object)))
+	if (SLABPOOL_UNLIKELY(!kmalloc_put_fast(pool, object)))
 		kvfree_slow(pool, object);
 }
 

@@ -62,6 +62,93 @@ static void test_zero(void)
 	is_ptr(realloc(a, 0), NULL, "realloc(p, 0) frees and gives NULL");
 }
 
+/* ---- what it costs ---- */
+
+#define COST_OBJECTS 20000
+/* Of the bytes asked for: rounding, state bytes, what magazines and slabs have to spare. */
+#define COST_MOST_PERCENT 120
+
+static size_t resident_bytes(void)
+{
+	unsigned long all = 0, resident = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	if (!file || fscanf(file, "%lu %lu", &all, &resident) != 2)
+		bail_out("no /proc/self/statm");
+	fclose(file);
+	return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Memory that objects of many sizes take, in percent of the sizes' sum, if a malloc gave and
+ * touched `times` as much as it is asked for. */
+static size_t cost_percent(size_t times)
+{
+	static void *object[COST_OBJECTS];
+	size_t before = resident_bytes(), sum = 0, after;
+	unsigned int seed = 5;
+
+	for (int i = 0; i < COST_OBJECTS; i++) {
+		size_t size = 40 + (size_t)rand_r(&seed) % 4000;
+
+		sum += size;
+		object[i] = malloc(size * times);
+		memset(object[i], 1, size * times);
+	}
+	after = resident_bytes();
+	for (int i = 0; i < COST_OBJECTS; i++)
+		free(object[i]);
+	return (after - before) * 100 / sum;
+}
+
+static void test_cost(void)
+{
+	size_t percent = cost_percent(1);
+
+	ok(percent <= COST_MOST_PERCENT, "objects of all sizes take %zu %% of what is asked for",
+	   percent);
+	percent = cost_percent(2);
+	ok(percent > COST_MOST_PERCENT, "a malloc that doubled them would be noticed: %zu %%",
+	   percent);
+}
+
+static void test_usable(void)
+{
+	size_t bad = 0;
+
+	for (size_t size = 1; size <= 200000; size += size < 33000 ? 1 : 997) {
+		void *p = malloc(size);
+		size_t spare = malloc_usable_size(p) - size;
+
+		bad += spare >= 16 && spare >= (size + 7) / 8;
+		free(p);
+	}
+	is_uint(bad, 0, "less than 16 bytes or an eighth to spare");
+}
+
+/* A buffer that grows by a little at a time, as many programs' do. */
+static void test_growth(void)
+{
+	unsigned char *p = malloc(1000), *q;
+	size_t moves = 0, bad = 0;
+
+	memset(p, 1, 1000);
+	for (size_t size = 2000; size <= 8 << 20; size += 1000) {
+		q = realloc(p, size);
+		moves += q != p;
+		p = q;
+		bad += p[size - 1001] != (unsigned char)((size - 1000) / 1000);
+		memset(p + size - 1000, (int)(size / 1000), 1000);
+	}
+	is_uint(bad, 0, "a buffer that grows keeps its contents");
+	ok(moves < 60, "and moves %zu times in 8000 steps", moves);
+	p = realloc(p, 5000);
+	ok(malloc_usable_size(p) < 6000, "realloc to much less gives the rest back");
+	is_uint(p[4999], 4999 / 1000 + 1, "and keeps what is left");
+	q = realloc(p, 4900);
+	is_ptr(q, p, "to a little less it stays");
+	free(q);
+}
+
 static void test_errno(void)
 {
 	void *p = malloc(10), *q = p;
@@ -273,6 +360,14 @@ static void free_foreign(void *argument)
 	free(argument);
 }
 
+static void realloc_freed(void *argument)
+{
+	void *p = malloc(100);
+
+	free(p);
+	p = realloc(p, (size_t)(uintptr_t)argument);
+}
+
 static void test_misuse(void)
 {
 	struct tap_child child;
@@ -285,12 +380,20 @@ static void test_misuse(void)
 	tap_fork(free_foreign, local + 16, &child);
 	is_int(child.signal, SIGABRT, "so does a free of static memory");
 	ok(strstr(child.err, "slabpool: ") != NULL, "and is reported: %s", child.err);
+	tap_fork(realloc_freed, (void *)50, &child);
+	is_int(child.signal, SIGABRT, "so does a realloc of what was freed, to less");
+	ok(strstr(child.err, "slabpool: ") != NULL, "and is reported: %s", child.err);
+	tap_fork(realloc_freed, (void *)50000, &child);
+	is_int(child.signal, SIGABRT, "or to more");
 }
 
 int main(void)
 {
 	test_sizes();
 	test_zero();
+	test_cost();
+	test_usable();
+	test_growth();
 	test_errno();
 	test_alignments();
 	test_contents();
