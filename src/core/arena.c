@@ -456,10 +456,11 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
 		    enum arena_use use, bool keep)
 {
+	uint64_t idle_bytes = (uint64_t)slabpool_load_u32(&pool->options.idle_kib) * 1024;
+
 	arena_lock(pool, arena);
 	arena->used[use] -= pages;
-	keep = keep && (uint64_t)arena->idle_pages + pages <=
-			       (uint64_t)pool->options.idle_kib * 1024 / SLABPOOL_PAGE_SIZE;
+	keep = keep && (uint64_t)arena->idle_pages + pages <= idle_bytes / SLABPOOL_PAGE_SIZE;
 	if (!keep)
 		decommit_pages(pool, arena, page, pages);
 	range_put(arena, page, pages, keep ? ORDER_IDLE : 0);

@@ -208,8 +208,10 @@ static SLABPOOL_COLD struct kmem_cache *class_get(struct slabpool *pool, uint32_
 static void option_raise(unsigned int *option, unsigned int start, unsigned int kib,
 			 unsigned int most)
 {
+	unsigned int now = slabpool_load_u32(option);
+
 	kib = kib < most ? kib : most;
-	if (*option >= start && *option < kib)
+	if (now >= start && now < kib)
 		slabpool_store_u32(option, kib);
 }
 
@@ -228,8 +230,8 @@ static void class_learn(struct slabpool *pool, struct kmem_cache *cache, uint32_
 	if (releases - slabpool_load_u32(&class_released[c]) < SLABS_MISSED)
 		return;
 	slabpool_store_u32(&class_released[c], releases);
-	option_raise(&pool->options.retain_kib, RETAIN_KIB, pool->options.retain_kib * 2,
-		     RETAIN_MOST_KIB);
+	option_raise(&pool->options.retain_kib, RETAIN_KIB,
+		     slabpool_load_u32(&pool->options.retain_kib) * 2, RETAIN_MOST_KIB);
 }
 
 /* Before a run is freed. */
@@ -238,7 +240,7 @@ static void run_note(struct slabpool *pool, const void *p)
 	uint8_t kind;
 	size_t bytes = pages_size(pool, p, &kind);
 
-	if (bytes / 1024 > pool->options.idle_kib && bytes > slabpool_load_size(&run_gone))
+	if (bytes / 1024 > slabpool_load_u32(&pool->options.idle_kib) && bytes > slabpool_load_size(&run_gone))
 		slabpool_store_size(&run_gone, bytes);
 }
 
@@ -248,7 +250,8 @@ static void run_learn(struct slabpool *pool, size_t size)
 	uint32_t missed = slabpool_load_u32(&runs_missed) + 1;
 	size_t kib = size / 1024;
 
-	if (size > slabpool_load_size(&run_gone) || kib <= pool->options.idle_kib)
+	if (size > slabpool_load_size(&run_gone) ||
+	    kib <= slabpool_load_u32(&pool->options.idle_kib))
 		return;
 	slabpool_store_u32(&runs_missed, missed);
 	if (missed % RUNS_MISSED != 0)
