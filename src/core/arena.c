@@ -456,7 +456,7 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
 		    enum arena_use use, bool keep)
 {
-	uint64_t idle_bytes = (uint64_t)slabpool_load_u32(&pool->options.idle_kib) * 1024;
+	uint64_t idle_bytes = (uint64_t)slabpool_load_u32(&pool->idle_kib) * 1024;
 
 	arena_lock(pool, arena);
 	arena->used[use] -= pages;

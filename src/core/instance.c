@@ -247,6 +247,8 @@ struct slabpool *instance_create(const struct slabpool_platform *platform,
 	}
 	pool->platform = *platform;
 	pool->options = *options;
+	pool->retain_kib = options->retain_kib;
+	pool->idle_kib = options->idle_kib;
 	pool->bytes = bytes;
 	pool->is_default = is_default;
 	if (!setup_locks(pool)) {

@@ -38,6 +38,8 @@ enum instance_meta {
 struct slabpool {
 	struct slabpool_platform platform;
 	struct slabpool_options options;
+	/* The options of these names; raised while the instance is used, by relaxed stores. */
+	uint32_t retain_kib, idle_kib;
 	size_t bytes;                 /* of this struct's reservation */
 	/* Where the arenas lie, for instance_find(); bytes is 0 until the arena is made. */
 	struct arena_place place[INSTANCE_ARENAS];

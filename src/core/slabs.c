@@ -169,8 +169,7 @@ void slabs_close(struct kmem_cache *cache)
 
 void slabs_trim_default(struct kmem_cache *cache)
 {
-	const struct slabpool_options *options = &cache->pool->options;
-	size_t kib = slabpool_load_u32(&options->retain_kib);
+	size_t kib = slabpool_load_u32(&cache->pool->retain_kib);
 
 	/* A free must not wait for a grace period. */
 	if (cache->flags & SLAB_TYPESAFE_BY_RCU)

@@ -205,7 +205,7 @@ static SLABPOOL_COLD struct kmem_cache *class_get(struct slabpool *pool, uint32_
 }
 
 /* Raises an option; one that the environment set below its start value stays. */
-static void option_raise(unsigned int *option, unsigned int start, unsigned int kib,
+static void option_raise(uint32_t *option, unsigned int start, unsigned int kib,
 			 unsigned int most)
 {
 	unsigned int now = slabpool_load_u32(option);
@@ -230,8 +230,8 @@ static void class_learn(struct slabpool *pool, struct kmem_cache *cache, uint32_
 	if (releases - slabpool_load_u32(&class_released[c]) < SLABS_MISSED)
 		return;
 	slabpool_store_u32(&class_released[c], releases);
-	option_raise(&pool->options.retain_kib, RETAIN_KIB,
-		     slabpool_load_u32(&pool->options.retain_kib) * 2, RETAIN_MOST_KIB);
+	option_raise(&pool->retain_kib, RETAIN_KIB,
+		     slabpool_load_u32(&pool->retain_kib) * 2, RETAIN_MOST_KIB);
 }
 
 /* Before a run is freed. */
@@ -240,7 +240,8 @@ static void run_note(struct slabpool *pool, const void *p)
 	uint8_t kind;
 	size_t bytes = pages_size(pool, p, &kind);
 
-	if (bytes / 1024 > slabpool_load_u32(&pool->options.idle_kib) && bytes > slabpool_load_size(&run_gone))
+	if (bytes / 1024 > slabpool_load_u32(&pool->idle_kib) &&
+	    bytes > slabpool_load_size(&run_gone))
 		slabpool_store_size(&run_gone, bytes);
 }
 
@@ -251,12 +252,12 @@ static void run_learn(struct slabpool *pool, size_t size)
 	size_t kib = size / 1024;
 
 	if (size > slabpool_load_size(&run_gone) ||
-	    kib <= slabpool_load_u32(&pool->options.idle_kib))
+	    kib <= slabpool_load_u32(&pool->idle_kib))
 		return;
 	slabpool_store_u32(&runs_missed, missed);
 	if (missed % RUNS_MISSED != 0)
 		return;
-	option_raise(&pool->options.idle_kib, IDLE_KIB,
+	option_raise(&pool->idle_kib, IDLE_KIB,
 		     kib < IDLE_MOST_KIB / 2 ? (unsigned int)kib * 2 : IDLE_MOST_KIB,
 		     IDLE_MOST_KIB);
 }
