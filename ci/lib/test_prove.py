@@ -159,7 +159,7 @@ WRONG_LINES = [
     ("hot: a free leaves the object live", "hot", "slabpool_state_clear",
      r"^\tslabpool_store_u8\(&hot->state\[granule\], 0\);\n", ""),
     ("hot: the granule behind the last one is looked at", "hot", "slabpool_state_is_live",
-     r"granule >= slabpool_load_size", "granule > slabpool_load_size"),
+     r"granule >= granules", "granule > granules"),
     ("mempool: a failed attempt leaves the reserve alone", "mempool", "reserve_alloc",
      r"return reserve_alloc_preallocated\(m\);", "return NULL;"),
     ("mempool: a freed element never refills the reserve", "mempool", "reserve_free",

@@ -218,14 +218,14 @@ static bool claim(struct kmem_cache *cache, const void *object)
 
 	if (!SLABPOOL_CHECKS)
 		return true;
-	if (!slabpool_state_is_live(&all, granule))
+	if (!slabpool_state_is_live(&all, all.granules, granule))
 		return false;
 	slabpool_store_size(&cache->hot.granules, all.granules);
 	if (cache->confirm && !confirmed(cache, object))
 		return false;
 	if (cache->pool->options.exact_double_free)
 		return slabpool_exchange_u8(&all.state[granule], STATE_NONE) == cache->hot.tag;
-	return slabpool_state_clear(&all, granule);
+	return slabpool_state_clear(&all, all.granules, granule);
 }
 
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
@@ -314,7 +314,7 @@ static size_t end_many(const struct slabpool_hot *hot, void *const *objects, siz
 	for (k = 0; k < n; k++) {
 		size_t granule = slabpool_granule_of(&h, objects[k]);
 
-		if (SLABPOOL_UNLIKELY(!slabpool_state_clear(&h, granule)))
+		if (SLABPOOL_UNLIKELY(!slabpool_state_clear(&h, h.granules, granule)))
 			break;
 	}
 	return k;

@@ -22,15 +22,18 @@ static inline size_t slabpool_granule_of(const struct slabpool_hot *hot, const v
 
 /* True if the state byte of the granule says live. */
 /*@ requires table: state_table(hot);
+    requires loaded: granules == hot->granules;
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
     ensures exact: \result <==> granule_live(hot, granule);
 */
-static inline bool slabpool_state_is_live(const struct slabpool_hot *hot, size_t granule);
+static inline bool slabpool_state_is_live(const struct slabpool_hot *hot, size_t granules,
+					  size_t granule);
 
 /* Ends a life: the only place where the fast path takes a byte back. */
 /*@ requires table: state_table(hot);
+    requires loaded: granules == hot->granules;
     terminates always: \true;
     exits never: \false;
     assigns hot->state[0 .. hot->granules - 1];
@@ -39,7 +42,8 @@ static inline bool slabpool_state_is_live(const struct slabpool_hot *hot, size_t
     ensures refused: !\result ==> hot->state[granule] == \old(hot->state[granule]);
     ensures others: other_states_kept{Pre, Post}(hot, granule);
 */
-static inline bool slabpool_state_clear(const struct slabpool_hot *hot, size_t granule);
+static inline bool slabpool_state_clear(const struct slabpool_hot *hot, size_t granules,
+					size_t granule);
 
 /* Hands out the magazine's last object; left is the count without it. */
 /*@ requires hot: \valid_read(hot) && 3 <= hot->granule_shift <= 12;

@@ -21,19 +21,21 @@ static inline size_t slabpool_granule_of(const struct slabpool_hot *hot, const v
 }
 
 /* True if the state byte of the granule is that of an object of this cache that is live, and whose
- * free need not be looked at. */
-static inline bool slabpool_state_is_live(const struct slabpool_hot *hot, size_t granule)
+ * free need not be looked at. granules: hot->granules, which a loop loads once. */
+static inline bool slabpool_state_is_live(const struct slabpool_hot *hot, size_t granules,
+					  size_t granule)
 {
-	if (SLABPOOL_UNLIKELY(granule >= slabpool_load_size(&hot->granules)))
+	if (SLABPOOL_UNLIKELY(granule >= granules))
 		return false;
 	return SLABPOOL_LIKELY(slabpool_load_u8(&hot->state[granule]) == hot->fast_tag);
 }
 
 /* Ends the life of the object there; false, and nothing changes, if there is none whose free need
  * not be looked at. */
-static inline bool slabpool_state_clear(const struct slabpool_hot *hot, size_t granule)
+static inline bool slabpool_state_clear(const struct slabpool_hot *hot, size_t granules,
+					size_t granule)
 {
-	if (SLABPOOL_UNLIKELY(!slabpool_state_is_live(hot, granule)))
+	if (SLABPOOL_UNLIKELY(!slabpool_state_is_live(hot, granules, granule)))
 		return false;
 	slabpool_store_u8(&hot->state[granule], 0);
 	return true;
@@ -65,11 +67,12 @@ static inline bool slabpool_hot_give(const struct slabpool_hot *hot, struct slab
 				     void *object)
 {
 	size_t granule = slabpool_granule_of(hot, object);
+	size_t granules = slabpool_load_size(&hot->granules);
 	size_t count = m->count;
 
 	if (SLABPOOL_UNLIKELY(count == m->capacity))
 		return false;
-	if (SLABPOOL_CHECKS && SLABPOOL_UNLIKELY(!slabpool_state_clear(hot, granule)))
+	if (SLABPOOL_CHECKS && SLABPOOL_UNLIKELY(!slabpool_state_clear(hot, granules, granule)))
 		return false;
 	/*@ assert others: store_idle(hot, m->store, m->count); */
 	/*@ assert new: \forall integer k; 0 <= k < m->count ==>
