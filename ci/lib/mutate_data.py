@@ -120,7 +120,8 @@ class Equivalent:
                 found.append(f"{name}: the reason is missing")
             for store in stores:
                 result = store.rows.get(name)
-                if result and result["outcome"] == "killed":
+                if result and result["change"] == row["change"] == mutant.change \
+                        and result["outcome"] == "killed":
                     found.append(f"{name}: it was killed ({result['by']}), so it is not "
                                  "equivalent: take the entry out")
         return [f"{os.path.basename(self.path)}: {text}" for text in found]

@@ -43,6 +43,7 @@ unsigned int same(unsigned int n)
 }
 """
 UNPROVED = "int other(int n);\n\nint other(int n)\n{\n\treturn n < 5;\n}\n"
+REPLAYED = "unsigned int tiny(unsigned int n);\n\nint main(void)\n{\n\treturn %s;\n}\n"
 PROOFS = ("--by", "proofs", "--least-time", "2")
 PLUS_2, PLUS_0 = ('"n + 1" becomes "n + 2"', '"n + 1" becomes "n + 0"')
 TESTS = []
@@ -203,6 +204,26 @@ def _(tree):
     tree.write("fuzz/mutants.csv", text.replace(",survived,", ",killed,"))
     tree.expect(0, r"^killed 3 of 3 by union", "--by", "union", "--only", ":tiny+")
     tree.forget("fuzz/mutants.csv")
+
+
+@test("a replay kills what its oracle sees, and fails for what it does not see")
+def _(tree):
+    tree.forget()
+    tree.contract(GOOD)
+    tree.write("meson.build", "project('tiny', 'c')\nsubdir('fuzz')\n")
+    tree.write("meson_options.txt", "option('bench', type: 'boolean')\n"
+               "option('tools', type: 'boolean')\n")
+    tree.write("fuzz/meson.build", "alias_target('fuzzers', executable('fuzz_tiny', "
+               "'fuzz_tiny.c', '../src/core/tiny.c'))\n")
+    tree.write("corpus/tiny/one", "1")
+    replay = ("--by", "replay", "--only", ":tiny+")
+    for oracle, status, pattern in (
+            ("tiny(1) != 2", 0, r"^killed 3 of 3 by replay, 0 equivalent: 100\.0 %"),
+            ("tiny(1) > 2", 1, r"^killed 1 of 3 by replay"),
+            ("1", 1, r"^ci/mutate: ci/replay --target tiny has to pass first")):
+        tree.write("fuzz/fuzz_tiny.c", REPLAYED % oracle)
+        tree.expect(status, pattern, *replay)
+        tree.forget("fuzz/mutants.csv")
 
 
 @test("only changed lines")
