@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """usage: ci/coverage [options]
 
-Measures how much of src/core the corpora reach by replay alone: builds with clang's source
-coverage, replays corpus/, prints lines and branches of each file, and writes a browsable copy of
-the sources to build/report/coverage/. Status 1 if the total is below --min-branches (default 90)
-or --min-lines (default 95).
+Measures how much of src/core, and of the fast path in the public headers, the corpora reach by
+replay alone: builds with clang's source coverage, replays corpus/, prints lines and branches of
+each file, and writes a browsable copy of the sources to build/report/coverage/. Status 1 if the
+total is below --min-branches (default 90) or --min-lines (default 95).
 
 Exit status: 0 enough is covered, 1 not enough, 2 bad usage."""
 
@@ -12,9 +12,13 @@ import json
 import os
 import shutil
 
+import prove_source
 from common import (BUILD, CLANG, CORPUS, Failure, LLVM, ROOT, Results, build, main, parser,
                     pick_targets, relative, run, say, setup, table)
 
+CORE = os.path.join(ROOT, "src", "core")
+PUBLIC = os.path.join(ROOT, "src", "include")
+FAST_PATH = ("slabpool/hot.h", "slabpool/inline.h", "slabpool/magazine.h")
 BRANCHES, LINES = 90.0, 95.0  # percent of src/core that corpus replay has to reach
 
 
@@ -29,7 +33,7 @@ def arguments():
 
 
 def measure(names, html):
-    """{file of src/core: {"lines": (covered, all), "branches": (covered, all)}}"""
+    """{file of src/core or the fast path: {"lines": (covered, all), "branches": ...}}"""
     where = build("coverage", ["--buildtype=debug", "-Doptimization=1", "-Dc_args="
                                "-fprofile-instr-generate -fcoverage-mapping",
                                "-Dc_link_args=-fprofile-instr-generate"], CLANG, ["fuzzers"])
@@ -60,19 +64,26 @@ def measure(names, html):
         shutil.rmtree(out, ignore_errors=True)
         run(["llvm-cov" + LLVM, "show", "-format=html", f"-output-dir={out}", *common,
              os.path.join(ROOT, "src", "core")])
-    core = os.path.join(ROOT, "src", "core") + os.sep
     found = {}
     for entry in json.loads(text[text.index("{"):])["data"][0]["files"]:
-        path = os.path.abspath(entry["filename"])
-        if path.startswith(core):
-            found[path[len(core):]] = {key: (entry["summary"][key]["covered"],
-                                             entry["summary"][key]["count"])
-                                       for key in ("lines", "branches")}
+        name = short(os.path.abspath(entry["filename"]))
+        if name:
+            found[name] = {key: (entry["summary"][key]["covered"], entry["summary"][key]["count"])
+                           for key in ("lines", "branches")}
     # A source file that no target links is not covered at all, and must not vanish.
-    missing = [name for name in os.listdir(core) if name.endswith(".c") and name not in found]
+    missing = [name for name in os.listdir(CORE) if name.endswith(".c") and name not in found and
+               prove_source.outline(os.path.join(CORE, name)).defined]
     if missing:
         raise Failure(f"no fuzz target has src/core/{missing[0]}: nothing is known of it")
     return found
+
+
+def short(path):
+    """The name of a file of src/core or of the fast path; None for others."""
+    if path.startswith(CORE + os.sep):
+        return os.path.relpath(path, CORE)
+    name = os.path.relpath(path, PUBLIC)
+    return name if name in FAST_PATH else None
 
 
 def percent(part):
