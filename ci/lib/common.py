@@ -166,6 +166,12 @@ def have(program):
     return shutil.which(program) is not None
 
 
+def hear_interrupts():
+    """For tests that interrupt what they start: who starts them in the background may have made
+    them, and so their children, deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def setup(groups="base"):
     """What a command needs and does not find, ci/setup installs."""
     status = subprocess.run([os.path.join(ROOT, "ci", "setup"), "--quiet", "--only", groups],

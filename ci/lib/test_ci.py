@@ -25,7 +25,8 @@ import bench_svg
 import bench_trace
 import bench_verdict
 import common
-from common import BUILD, ROOT, Failure, Results, environment, main, parser, run, say, setup
+from common import (BUILD, ROOT, Failure, Results, environment, hear_interrupts, main, parser, run,
+                    say, setup)
 
 COMMANDS = ("setup", "test", "verify", "fuzz", "replay", "corpus", "coverage", "bench", "style",
             "test-ci")
@@ -595,6 +596,7 @@ def bench_traces(t):
 
 
 def work():
+    hear_interrupts()
     cli = parser(__doc__)
     cli.add_argument("--only", metavar="WORD", default="")
     options = cli.parse_args()

@@ -16,7 +16,8 @@ import subprocess
 import tempfile
 import time
 
-from common import ROOT, Failure, Results, environment, main, parser, run, say, stop
+from common import (ROOT, Failure, Results, environment, hear_interrupts, main, parser, run, say,
+                    stop)
 from test_prove import leftovers
 
 FILE, RESULTS, EQUIVALENT = "src/core/tiny.c", "proofs/mutants.csv", "proofs/equivalent.csv"
@@ -284,6 +285,7 @@ def _(tree):
 
 
 def work():
+    hear_interrupts()
     cli = parser(__doc__)
     cli.add_argument("--only", metavar="WORD", default="", help="tests with this word in the name")
     options = cli.parse_args()

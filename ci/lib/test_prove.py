@@ -16,7 +16,8 @@ import subprocess
 import tempfile
 import time
 
-from common import ROOT, Failure, Results, environment, main, parser, run, say, stop
+from common import (ROOT, Failure, Results, environment, hear_interrupts, main, parser, run, say,
+                    stop)
 
 SLAB, SLAB_H = "src/core/slab.c", "src/core/slab.h"
 CHECK = ("--check", "--machdep", "gcc_x86_64")
@@ -609,6 +610,7 @@ def _(copy, tests):
 
 
 def work():
+    hear_interrupts()
     cli = parser(__doc__)
     cli.add_argument("--only", metavar="WORD", default="", help="tests with this word in the name")
     options = cli.parse_args()
