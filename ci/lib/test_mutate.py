@@ -259,9 +259,9 @@ def _(tree):
                                env=environment(dict(tree.env(), TMPDIR=scratch)))
     try:
         end = time.monotonic() + 60
-        while time.monotonic() < end and not os.path.exists(tree.path(RESULTS)):
-            time.sleep(0.1)
-        time.sleep(1)
+        while time.monotonic() < end and not (os.path.exists(tree.path(RESULTS)) and
+                                              leftovers(scratch)):
+            time.sleep(0.05)
         if process.poll() is not None or not leftovers(scratch):
             raise Failure("it was done, or nothing ran, before it could be interrupted")
         os.kill(process.pid, signal.SIGINT)
