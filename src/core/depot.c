@@ -173,8 +173,7 @@ static void spare_put(struct kmem_cache *cache, struct slabpool_store *store)
 	cache->spare_count++;
 }
 
-/* An empty store for a slot that had one of this capacity: larger from the second time on. Lock
- * held. */
+/* An empty store for a slot that had one of this capacity: larger from the second time on. */
 SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *spare_get(struct kmem_cache *cache, struct slabpool_slot *slot,
 					uint32_t capacity)
@@ -342,8 +341,7 @@ static bool exchange_for(struct kmem_cache *cache, struct slabpool_slot *slot,
 	return true;
 }
 
-/* Gives the empty loaded magazine the room that it is to have by now, if there is memory. Lock
- * held. */
+/* Gives the empty loaded magazine the room that it is to have by now, if there is memory. */
 SLABPOOL_UNDER(cache_locks)
 static void loaded_enlarge(struct kmem_cache *cache, struct slabpool_slot *slot)
 {

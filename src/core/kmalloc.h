@@ -14,10 +14,7 @@
 */
 static inline size_t kmalloc_granule(const struct arena *arena, const void *p)
 {
-	size_t offset = (uintptr_t)p - arena->address;
-
-	return offset >> arena->granule_shift |
-	       offset << (sizeof(size_t) * 8 - arena->granule_shift);
+	return slabpool_rotate((uintptr_t)p - arena->address, arena->granule_shift);
 }
 
 /* Takes a live object back whose state byte names its cache, if the thread's magazine has room. */

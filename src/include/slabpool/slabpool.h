@@ -162,7 +162,7 @@ struct slabpool_cache_info {
 	unsigned int stride;       /**< from object to object */
 	unsigned int align;        /**< effective alignment */
 	slab_flags_t flags;
-	unsigned int limit;        /**< objects a magazine */
+	unsigned int limit;        /**< objects a magazine; the first ones hold less */
 	unsigned int batchcount;   /**< objects that move between magazine and slabs at once */
 	unsigned int shared;       /**< full magazines that the depot may keep */
 	unsigned int num;          /**< objects a slab */
