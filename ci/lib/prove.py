@@ -20,7 +20,8 @@ import tempfile
 import prove_source as source
 from common import (Failure, ROOT, Results, Usage, clock, cores, main, parser, positive, say,
                     table)
-from prove_run import MACHDEPS, NO_GOALS, Job, Report, Scratch, run_jobs, versions
+from prove_run import (MACHDEPS, NO_GOALS, Job, Report, Scratch, compiled_functions, run_jobs,
+                       versions)
 
 FILES, RESULTS = "proofs/files.json", "proofs/results.csv"
 COLUMNS = ["file", "function", "state"] + [f"{what} {m}" for m in MACHDEPS
@@ -85,6 +86,7 @@ class Gate:
         self.failed_checks = 0
         self.notes = []
         self.settings = self.read_settings()
+        self.open = {path: more.get("open", {}) for path, more in self.settings.items()}
         self.soundness = source.Soundness()
         core = [path for path in source.walk("src/core") if path.endswith(".c")]
         self.proved = list(self.settings)
@@ -102,6 +104,12 @@ class Gate:
         except (OSError, ValueError, KeyError) as error:
             raise Failure(f"{FILES} cannot be read: {error}") from error
         for path, more in settings.items():
+            unknown = set(more) - {"options", "open"}
+            reasons = more.get("open", {})
+            if unknown or not isinstance(reasons, dict) \
+                    or not all(isinstance(why, str) and why for why in reasons.values()):
+                raise Failure(f"{FILES}: {path} may have a list 'options', and 'open' with a "
+                              "reason for each function that is not proved yet")
             for option in more.get("options", []):
                 if option.startswith("-") and option.split("=")[0] not in FREE_OPTIONS:
                     raise Failure(f"{FILES}: option '{option}' of {path} is not one of: "
@@ -189,13 +197,40 @@ class Gate:
                             and not self.home_elsewhere(name, path):
                         mine.add(name)
                         todo.append(name)
-            self.duty[path, machdep] = mine
+            for name in self.open[path]:
+                if name not in mine:
+                    self.problem(f"{FILES}: {name} is no function that {path} would prove "
+                                 f"({machdep}): take it out of its 'open'")
+            self.duty[path, machdep] = mine - set(self.open[path])
+        self.check_machines()
+
+    def check_machines(self):
+        """A function that one machine's run proves is proved by all."""
+        for path in self.proved:
+            seen = [self.duty[path, m] for m in self.machdeps if (path, m) in self.duty]
+            if len(seen) == len(self.machdeps):
+                for name in sorted(set.union(*seen) - set.intersection(*seen)):
+                    self.problem(f"{path}: {name} is proved on one machine only: it is not there "
+                                 "on the other")
+
+    def check_symbols(self):
+        """What the compiler makes of a file and what the prover reads are the same functions."""
+        for path in dict.fromkeys(path for path, _ in self.units):
+            made, text = compiled_functions(path, self.scratch.path("unit.o"))
+            if made is None:
+                self.problem(f"{path}: gcc cannot compile it:\n" + text)
+                continue
+            read = set.union(*({f.name for f in self.units[key].defined() if not f.ghost}
+                               for key in self.units if key[0] == path))
+            for name in sorted(made - read - set(source.stand_ins())):
+                self.problem(f"{path}: {name} is compiled, but the prover does not see it")
 
     def check_names(self):
         """--fct has to name functions that this run could prove."""
         keys = [key for key in self.duty if key[0] in self.chosen]
         for name in self.options.fct:
-            if keys and not any(name in self.duty[key] for key in keys):
+            if keys and not any(name in self.duty[key] or name in self.open[key[0]]
+                                for key in keys):
                 raise Usage(f"no function '{name}' to prove in "
                             + " ".join(sorted({path for path, _ in keys}))
                             + "; ci/prove --list shows them")
@@ -234,9 +269,11 @@ class Gate:
     def check_stale(self):
         """Rows of SOUNDNESS.md that speak of nothing any more."""
         functions = {name: f for unit in self.units.values() for name, f in unit.functions.items()}
-        stale = [("trusted contract", name) for name in self.soundness.trusted
-                 if name not in self.used_trust]
-        stale += [("contract without a promise", name) for name in sorted(self.soundness.silent)
+        for name in self.soundness.leaned_on():
+            if name not in self.used_trust:
+                self.problem(f"{source.SOUNDNESS}, {self.soundness.section_of(name)}, '{name}': "
+                             "no proof relies on it: take the row out")
+        stale = [("contract without a promise", name) for name in sorted(self.soundness.silent)
                   if name not in functions or not functions[name].silent()]
         recursive = {name for unit in self.units.values() for name in unit.recursive}
         stale += [("recursive definition", name) for name in sorted(self.soundness.recursive)
@@ -256,11 +293,12 @@ class Gate:
                 other = unit.functions.get(used)
                 if other is None and call and re.match(r"[a-z_]\w*$", used):
                     self.lean_on(path, used, "which Frama-C's libc specifies")
-                elif other and not other.defined and used not in self.duty[path, machdep]:
+                elif other and used not in self.duty[path, machdep] \
+                        and (not other.defined or used in self.open[path]):
                     self.check_shared(path, machdep, other)
 
     def lean_on(self, path, name, why):
-        if name in self.soundness.trusted:
+        if name in self.soundness.leaned_on():
             self.used_trust.setdefault(name, path)
         else:
             self.problem(f"{path}: relies on {name}, {why}: list it under 'Trusted contracts' in "
@@ -276,9 +314,10 @@ class Gate:
                     self.problem(f"{path}: uses {name} with another contract than the one that is "
                                  f"proved in {other}")
                 return
-        if name not in self.soundness.trusted:
+        if name not in self.soundness.leaned_on():
             self.problem(f"{path}: relies on {name}, which has a contract but no proof: prove it, "
-                         f"or list it under 'Trusted contracts' in {source.SOUNDNESS}")
+                         f"or list it in {source.SOUNDNESS} under 'Trusted contracts' or, if it "
+                         "has a body that can be proved, under 'Relied on before its proof'")
         elif not function.contract:
             self.problem(f"{path}: relies on {name}, which has neither body nor contract")
         else:
@@ -294,7 +333,7 @@ class Gate:
             for function in unit.functions.values():
                 if function.name and function.contract and not function.defined \
                         and function.name not in bodies:
-                    if function.name not in self.soundness.trusted:
+                    if function.name not in self.soundness.leaned_on():
                         self.problem(f"{function.name} has a contract and no body: list it under "
                                      f"'Trusted contracts' in {source.SOUNDNESS}")
                     else:
@@ -304,8 +343,9 @@ class Gate:
 
     def targets(self, path, machdep):
         mine = self.duty.get((path, machdep), set())
-        return sorted(name for name in mine
-                      if not self.options.fct or name in self.options.fct)
+        if self.options.fct:  # an open one, too, when it is asked for
+            return sorted(name for name in mine | set(self.open[path]) if name in self.options.fct)
+        return sorted(mine)
 
     def proof_options(self, path, machdep):
         unit, wanted = self.units[path, machdep], self.targets(path, machdep)
@@ -452,6 +492,8 @@ class Gate:
                     if not report or valid < total or report.unproved(name):
                         row["state"] = "open"
                 found.append(row)
+            found += [{"file": path, "function": name, "state": "open"}
+                      for name in sorted(self.open[path])]
         for path in self.parsed:
             unit = self.units.get((path, self.machdeps[0]))
             for name in sorted(source.outline(path).defined):
@@ -499,6 +541,8 @@ class Gate:
             if old["state"] == "proved":
                 self.notes.append(f"{path}: {name} is in {RESULTS}, but not in the source")
             return
+        if old["state"] == "proved" and name in self.open[path]:
+            self.problem(f"{path}: {name} was proved ({RESULTS}), and is open now ({FILES})")
         if old["state"] == "contract" and new["state"] == "none":
             self.problem(f"{path}: {name} had a contract and has none now ({RESULTS})")
         for machdep in self.machdeps:
@@ -535,6 +579,8 @@ class Gate:
             if rows:
                 align = "l" + "rr" * len(self.machdeps) + "l"
                 blocks.append(path + "\n" + table(head, rows, align))
+            if self.open[path]:
+                blocks.append(f"{path}: not proved yet: {' '.join(sorted(self.open[path]))}")
         for path in [p for p in self.parsed if p in self.chosen]:
             unit = self.units.get((path, self.machdeps[0]))
             if unit:
@@ -549,10 +595,23 @@ class Gate:
         for path in self.proved:
             lines.append(f"{path} (proved)")
             lines += [f"  {name}" for name in self.targets(path, self.machdeps[0])]
+            lines += [f"  {name} (open: {why})" for name, why in sorted(self.open[path].items())]
         lines += [f"{path} (parsed)" for path in self.parsed]
         lines.append(f"trusted contracts ({source.SOUNDNESS})")
         lines += [f"  {name} in {path}" for name, (path, _, _) in self.soundness.trusted.items()]
+        lines.append(f"functions of the platform ({source.SOUNDNESS})")
+        lines += [f"  {name} in {path}" for name, (path, _, _) in self.soundness.platform.items()]
+        lines.append(f"relied on before its proof ({source.SOUNDNESS})")
+        lines += [f"  {name} in {path}" for name, (path, _, _) in self.soundness.unproved.items()]
         return "\n".join(lines)
+
+    def state(self):
+        """How much of the core is proved, in one line."""
+        rows = self.function_rows()
+        core = [row for row in rows if row["file"].startswith("src/core/")
+                and row["function"] != "lemmas"]
+        proved = sum(row["state"] == "proved" for row in core)
+        return f"{proved} of {len(core)} functions that src/core has or uses are proved"
 
     def as_dict(self, found):
         data = self.results.as_dict()
@@ -576,6 +635,7 @@ def work_in(where, options):
         say(gate.listing())
         return 0
     gate.check_contracts()
+    gate.check_symbols()
     gate.results.add("sources", passed=len(gate.units), failed=gate.failed_checks,
                      note="units parsed")
     if gate.failed_checks and not options.check:
@@ -597,6 +657,8 @@ def conclude(gate, options, found):
     if not options.smoke and not options.check:
         lines += [gate.table(), ""]
     lines.append(gate.results.table())
+    if not options.smoke and not options.check and gate.whole():
+        lines.append("\n" + gate.state())
     if gate.used_trust:
         lines.append(f"\nrelied on without proof, and listed: {' '.join(sorted(gate.used_trust))}")
     lines += ["note: " + note for note in gate.notes]

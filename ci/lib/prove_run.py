@@ -32,7 +32,7 @@ PROVERS = {"qed": "Qed", "CVC4": "cvc4", "Z3": "z3"}
 TOOLS = {"frama-c": ("frama-c-base", ["frama-c", "-version"]),
          "why3": ("why3", ["why3", "--version"]),
          "z3": ("z3", ["z3", "--version"]), "cvc4": ("cvc4", ["cvc4", "--version"]),
-         "gcc": ("gcc", ["gcc", "--version"])}
+         "gcc": ("gcc", ["gcc", "--version"]), "nm": ("binutils", ["nm", "--version"])}
 
 
 def versions():
@@ -48,6 +48,20 @@ def versions():
         match = re.search(r"\d+\.\d+[\w.-]*(?: \([A-Z]\w+\))?", text)
         found[name] = match.group() if match else text.split("\n", 1)[0]
     return found
+
+
+def compiled_functions(path, output):
+    """(the functions in the object code of a file, what the compiler said); None if it failed."""
+    status, text = run(["gcc", "-std=gnu11", "-O0", "-fkeep-inline-functions",
+                        "-fkeep-static-functions", "-Isrc/include", "-Isrc", "-c", path, "-o",
+                        output], cwd=ROOT)
+    if status:
+        return None, text
+    status, text = run(["nm", "--defined-only", output])
+    if status:
+        raise Failure(f"nm cannot read the object code of {path}: {text.strip()}")
+    return {words[2].split(".")[0] for words in map(str.split, text.splitlines())
+            if len(words) == 3 and words[1] in "tTwW"}, text
 
 
 class Scratch:

@@ -343,6 +343,10 @@ def outline(path):
 
 # proofs/SOUNDNESS.md ----------------------------------------------------------------------------
 
+SECTIONS = {"trusted contracts": "trusted", "platform interface": "platform",
+            "relied on before its proof": "unproved"}
+
+
 class Soundness:
     """The tables of SOUNDNESS.md that the gate compares with the sources."""
 
@@ -351,7 +355,10 @@ class Soundness:
             text = read(SOUNDNESS)
         except OSError as error:
             raise Failure(f"cannot read {SOUNDNESS}: {error.strerror}") from error
-        self.trusted = {}    # name: (file, what it says, exercised by)
+        # name: (file, what it says, exercised by)
+        self.trusted = {}    # contracts that nothing proves
+        self.platform = {}   # those of the system's functions
+        self.unproved = {}   # those of functions that are still to be proved
         self.recursive = set()
         self.silent = set()  # functions whose contract may lack an ensures clause
         self.warnings = []   # (file, text)
@@ -361,8 +368,9 @@ class Soundness:
                 section = line[3:].strip().lower()
             cells = [cell.strip() for cell in line.strip().strip("|").split("|")] \
                 if line.startswith("| `") else []
-            if section == "trusted contracts" and len(cells) == 4:
-                self.trusted[cells[0].strip("`")] = (cells[1].strip("`"), cells[2], cells[3])
+            if section in SECTIONS and len(cells) == 4:
+                getattr(self, SECTIONS[section])[cells[0].strip("`")] = \
+                    (cells[1].strip("`"), cells[2], cells[3])
             elif section == "recursive definitions" and len(cells) >= 2:
                 self.recursive.add(cells[0].strip("`"))
             elif section == "contracts without a promise" and len(cells) >= 2:
@@ -372,11 +380,18 @@ class Soundness:
         if not re.search(r"^## trusted contracts$", text, re.M | re.I):
             raise Failure(f"{SOUNDNESS} has no section 'Trusted contracts'")
 
+    def leaned_on(self):
+        """All that proofs may rely on without proving it."""
+        return {**self.trusted, **self.platform, **self.unproved}
+
+    def section_of(self, name):
+        return next(section for section, rows in SECTIONS.items() if name in getattr(self, rows))
+
     def problems(self):
         """Rows that do not match the tree."""
         found = []
-        for name, (path, says, exercised) in self.trusted.items():
-            where = f"{SOUNDNESS}, trusted contract '{name}'"
+        for name, (path, says, exercised) in self.leaned_on().items():
+            where = f"{SOUNDNESS}, {self.section_of(name)}, '{name}'"
             full = os.path.join(ROOT, path)
             if path.startswith("libc:"):
                 pass

@@ -328,6 +328,57 @@ def _(copy, tests):
                  "--file", "slab")
 
 
+@test("a function that the compiler sees and the prover does not")
+def _(copy, tests):
+    copy.append("src/core/sync.c", "\n#ifndef __FRAMAC__\nint planted(void);\n"
+                "int planted(void)\n{\n\treturn 1;\n}\n#endif\n")
+    tests.expect(1, r"^  src/core/sync\.c: planted is compiled, but the prover does not see it$",
+                 *CHECK, "--file", "sync")
+
+
+@test("a function that is proved on one machine only")
+def _(copy, tests):
+    copy.append(SLAB, planted("#if UINTPTR_MAX > 0xffffffffu\n" + GOOD + "#endif\n"))
+    tests.expect(1, r"^  src/core/slab\.c: planted is proved on one machine only", "--check",
+                 "--file", "slab")
+
+
+# Functions that are not proved yet ----------------------------------------------------------------
+
+def open_list(copy, path, functions):
+    name = re.escape(path)
+    copy.change("proofs/files.json", rf'"{name}": \{{[^}}]*\}}\}}?',
+                f'"{path}": {{"open": {functions}}}')
+
+
+@test("a function that was proved is called open")
+def _(copy, tests):
+    open_list(copy, SLAB, '{"slab_take": "planted"}')
+    tests.expect(1, r"^  src/core/slab\.c: slab_take was proved \(proofs/results\.csv\), and is "
+                 r"open now", "--file", "slab", "--fct", "slab_take", *QUICK)
+
+
+@test("a proof relies on an open function that SOUNDNESS.md does not list")
+def _(copy, tests):
+    open_list(copy, SLAB, '{"slab_object_at": "planted"}')
+    tests.expect(1, r"^  src/core/lookup\.c: relies on slab_object_at, which has a contract but no "
+                 r"proof", *CHECK, "--file", "lookup")
+    copy.change("proofs/SOUNDNESS.md", r"^(?=## Recursive definitions$)",
+                "## Relied on before its proof\n\n"
+                "| `slab_object_at` | `src/core/slab.h` | the object | `src/test` |\n\n")
+    tests.expect(0, r" 0 failed$", *CHECK, "--file", "lookup")
+
+
+@test("a function is called open that is not there, or without a reason")
+def _(copy, tests):
+    open_list(copy, SLAB, '{"planted": "planted"}')
+    tests.expect(1, r"^  proofs/files\.json: planted is no function that src/core/slab\.c would "
+                 r"prove", *CHECK, "--file", "slab")
+    open_list(copy, SLAB, '{"slab_take": ""}')
+    tests.expect(1, r"proofs/files\.json: src/core/slab\.c may have .* a reason for each", *CHECK,
+                 "--file", "slab")
+
+
 # Assumptions --------------------------------------------------------------------------------------
 
 @test("an axiom")
@@ -407,12 +458,12 @@ def _(copy, tests):
 def _(copy, tests):
     copy.change("proofs/SOUNDNESS.md", r"^\| `slabpool_ctz64` ", "| `slabpool_load_planted` | "
                 "`src/core/slab.c` | nothing | `src/test` |\n| `slabpool_ctz64` ")
-    tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contract 'slabpool_load_planted': "
+    tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contracts, 'slabpool_load_planted': "
                  r"'src/core/slab\.c' does not declare it$", *CHECK, "--file", "slab")
     copy.change("proofs/SOUNDNESS.md", r"^\| `bits_count` ",
                 "| `planted_recursion` | x |\n| `bits_count` ")
-    text = tests.expect(1, r"^  proofs/SOUNDNESS\.md: there is no trusted contract "
-                        r"'slabpool_load_planted' in the proofs any more", *CHECK)
+    text = tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contracts, "
+                        r"'slabpool_load_planted': no proof relies on it: take the row out", *CHECK)
     if "there is no recursive definition 'planted_recursion'" not in text:
         tests.wrong = tests.wrong or text
 
@@ -422,7 +473,7 @@ def _(copy, tests):
     copy.change("proofs/SOUNDNESS.md", r"^(\| `slabpool_ctz64` .*?)`[^`\n]*` \|$",
                 "| `slabpool_ctz64` | `src/include/slabpool/compiler.h` | x | "
                 "`src/test/planted.c` |")
-    tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contract 'slabpool_ctz64': there is no test "
+    tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contracts, 'slabpool_ctz64': there is no test "
                  r"'src/test/planted\.c'$", *CHECK, "--file", "slab")
 
 
