@@ -189,8 +189,18 @@ static inline struct slabpool_slot *slabpool_slot_at(struct slabpool_slot *slots
 
 /* State bytes are read and written while another thread may misuse the object, a pool's counts
  * while a user looks at them: relaxed atomics, which are plain instructions on every target and
- * no undefined behaviour. */
+ * no undefined behaviour. The prover, which knows one thread, reads them as plain accesses. */
 #if defined(__FRAMAC__)
+#define SLABPOOL_ATOMIC_LOAD(p, order) (*(p))
+#define SLABPOOL_ATOMIC_STORE(p, value, order) (*(p) = (value))
+#define SLABPOOL_ATOMIC_SWAP(old, p, value) ((old) = *(p), *(p) = (value))
+#else
+#define SLABPOOL_ATOMIC_LOAD(p, order) __atomic_load_n((p), order)
+#define SLABPOOL_ATOMIC_STORE(p, value, order) __atomic_store_n((p), (value), order)
+#define SLABPOOL_ATOMIC_SWAP(old, p, value) \
+	((old) = __atomic_exchange_n((p), (value), __ATOMIC_ACQ_REL))
+#endif
+
 /*@ requires readable: \valid_read(p);
     terminates always: \true;
     exits never: \false;
@@ -199,7 +209,7 @@ static inline struct slabpool_slot *slabpool_slot_at(struct slabpool_slot *slots
 */
 static inline uint8_t slabpool_load_u8(const uint8_t *p)
 {
-	return *p;
+	return SLABPOOL_ATOMIC_LOAD(p, __ATOMIC_RELAXED);
 }
 /*@ requires writable: \valid(p);
     terminates always: \true;
@@ -209,7 +219,107 @@ static inline uint8_t slabpool_load_u8(const uint8_t *p)
 */
 static inline void slabpool_store_u8(uint8_t *p, uint8_t value)
 {
-	*p = value;
+	SLABPOOL_ATOMIC_STORE(p, value, __ATOMIC_RELAXED);
+}
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline uint32_t slabpool_load_u32(const uint32_t *p)
+{
+	return SLABPOOL_ATOMIC_LOAD(p, __ATOMIC_RELAXED);
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
+static inline void slabpool_store_u32(uint32_t *p, uint32_t value)
+{
+	SLABPOOL_ATOMIC_STORE(p, value, __ATOMIC_RELAXED);
+}
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline int slabpool_load_int(const int *p)
+{
+	return SLABPOOL_ATOMIC_LOAD(p, __ATOMIC_RELAXED);
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
+static inline void slabpool_store_int(int *p, int value)
+{
+	SLABPOOL_ATOMIC_STORE(p, value, __ATOMIC_RELAXED);
+}
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline size_t slabpool_load_size(const size_t *p)
+{
+	return SLABPOOL_ATOMIC_LOAD(p, __ATOMIC_RELAXED);
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
+static inline void slabpool_store_size(size_t *p, size_t value)
+{
+	SLABPOOL_ATOMIC_STORE(p, value, __ATOMIC_RELAXED);
+}
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline uint8_t slabpool_acquire_u8(const uint8_t *p)
+{
+	return SLABPOOL_ATOMIC_LOAD(p, __ATOMIC_ACQUIRE);
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
+static inline void slabpool_release_u8(uint8_t *p, uint8_t value)
+{
+	SLABPOOL_ATOMIC_STORE(p, value, __ATOMIC_RELEASE);
+}
+/*@ requires readable: \valid_read(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures value: \result == *p;
+*/
+static inline size_t slabpool_acquire_size(const size_t *p)
+{
+	return SLABPOOL_ATOMIC_LOAD(p, __ATOMIC_ACQUIRE);
+}
+/*@ requires writable: \valid(p);
+    terminates always: \true;
+    exits never: \false;
+    assigns *p;
+    ensures stored: *p == value;
+*/
+static inline void slabpool_release_size(size_t *p, size_t value)
+{
+	SLABPOOL_ATOMIC_STORE(p, value, __ATOMIC_RELEASE);
 }
 /*@ requires writable: \valid(p);
     terminates always: \true;
@@ -220,164 +330,10 @@ static inline void slabpool_store_u8(uint8_t *p, uint8_t value)
 */
 static inline uint8_t slabpool_exchange_u8(uint8_t *p, uint8_t value)
 {
-	uint8_t old = *p;
+	uint8_t old;
 
-	*p = value;
+	SLABPOOL_ATOMIC_SWAP(old, p, value);
 	return old;
 }
-/*@ requires readable: \valid_read(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures value: \result == *p;
-*/
-static inline uint32_t slabpool_load_u32(const uint32_t *p)
-{
-	return *p;
-}
-/*@ requires writable: \valid(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns *p;
-    ensures stored: *p == value;
-*/
-static inline void slabpool_store_u32(uint32_t *p, uint32_t value)
-{
-	*p = value;
-}
-/*@ requires readable: \valid_read(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures value: \result == *p;
-*/
-static inline size_t slabpool_load_size(const size_t *p)
-{
-	return *p;
-}
-/*@ requires writable: \valid(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns *p;
-    ensures stored: *p == value;
-*/
-static inline void slabpool_store_size(size_t *p, size_t value)
-{
-	*p = value;
-}
-/*@ requires writable: \valid(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns *p;
-    ensures stored: *p == value;
-*/
-static inline void slabpool_release_size(size_t *p, size_t value)
-{
-	*p = value;
-}
-/*@ requires readable: \valid_read(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures value: \result == *p;
-*/
-static inline size_t slabpool_acquire_size(const size_t *p)
-{
-	return *p;
-}
-/*@ requires writable: \valid(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns *p;
-    ensures stored: *p == value;
-*/
-static inline void slabpool_release_u8(uint8_t *p, uint8_t value)
-{
-	*p = value;
-}
-/*@ requires readable: \valid_read(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures value: \result == *p;
-*/
-static inline uint8_t slabpool_acquire_u8(const uint8_t *p)
-{
-	return *p;
-}
-/*@ requires readable: \valid_read(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures value: \result == *p;
-*/
-static inline int slabpool_load_int(const int *p)
-{
-	return *p;
-}
-/*@ requires writable: \valid(p);
-    terminates always: \true;
-    exits never: \false;
-    assigns *p;
-    ensures stored: *p == value;
-*/
-static inline void slabpool_store_int(int *p, int value)
-{
-	*p = value;
-}
-#else
-static inline uint8_t slabpool_load_u8(const uint8_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-static inline void slabpool_store_u8(uint8_t *p, uint8_t value)
-{
-	__atomic_store_n(p, value, __ATOMIC_RELAXED);
-}
-static inline uint8_t slabpool_exchange_u8(uint8_t *p, uint8_t value)
-{
-	return __atomic_exchange_n(p, value, __ATOMIC_ACQ_REL);
-}
-static inline uint32_t slabpool_load_u32(const uint32_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-static inline void slabpool_store_u32(uint32_t *p, uint32_t value)
-{
-	__atomic_store_n(p, value, __ATOMIC_RELAXED);
-}
-static inline int slabpool_load_int(const int *p)
-{
-	return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-static inline void slabpool_store_int(int *p, int value)
-{
-	__atomic_store_n(p, value, __ATOMIC_RELAXED);
-}
-static inline size_t slabpool_load_size(const size_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-static inline void slabpool_store_size(size_t *p, size_t value)
-{
-	__atomic_store_n(p, value, __ATOMIC_RELAXED);
-}
-static inline void slabpool_release_size(size_t *p, size_t value)
-{
-	__atomic_store_n(p, value, __ATOMIC_RELEASE);
-}
-static inline size_t slabpool_acquire_size(const size_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-static inline void slabpool_release_u8(uint8_t *p, uint8_t value)
-{
-	__atomic_store_n(p, value, __ATOMIC_RELEASE);
-}
-static inline uint8_t slabpool_acquire_u8(const uint8_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-#endif
 
 #endif
