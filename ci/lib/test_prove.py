@@ -473,8 +473,8 @@ def _(copy, tests):
     copy.change("proofs/SOUNDNESS.md", r"^(\| `slabpool_ctz64` .*?)`[^`\n]*` \|$",
                 "| `slabpool_ctz64` | `src/include/slabpool/compiler.h` | x | "
                 "`src/test/planted.c` |")
-    tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contracts, 'slabpool_ctz64': there is no test "
-                 r"'src/test/planted\.c'$", *CHECK, "--file", "slab")
+    tests.expect(1, r"^  proofs/SOUNDNESS\.md, trusted contracts, 'slabpool_ctz64': there is no "
+                 r"test 'src/test/planted\.c'$", *CHECK, "--file", "slab")
 
 
 @test("a file uses another contract than the proved one")

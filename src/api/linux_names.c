@@ -176,19 +176,11 @@ void *kzalloc_node(size_t size, gfp_t gfp, int node)
 	return kzalloc(size, gfp);
 }
 
-static bool product(size_t n, size_t size, size_t *bytes)
-{
-	if (size != 0 && n > SIZE_MAX / size)
-		return false;
-	*bytes = n * size;
-	return true;
-}
-
 void *kmalloc_array(size_t n, size_t size, gfp_t gfp)
 {
 	size_t bytes;
 
-	return product(n, size, &bytes) ? kmalloc(bytes, gfp) : NULL;
+	return geometry_array_bytes(n, size, &bytes) ? kmalloc(bytes, gfp) : NULL;
 }
 
 void *kcalloc(size_t n, size_t size, gfp_t gfp)
@@ -269,7 +261,7 @@ void *krealloc_array(void *object, size_t n, size_t size, gfp_t gfp)
 {
 	size_t bytes;
 
-	return product(n, size, &bytes) ? krealloc(object, bytes, gfp) : NULL;
+	return geometry_array_bytes(n, size, &bytes) ? krealloc(object, bytes, gfp) : NULL;
 }
 
 size_t kmalloc_size_roundup(size_t size)
@@ -307,7 +299,7 @@ void *kvmalloc_array(size_t n, size_t size, gfp_t gfp)
 {
 	size_t bytes;
 
-	return product(n, size, &bytes) ? kvmalloc(bytes, gfp) : NULL;
+	return geometry_array_bytes(n, size, &bytes) ? kvmalloc(bytes, gfp) : NULL;
 }
 
 void *kvcalloc(size_t n, size_t size, gfp_t gfp)
@@ -445,14 +437,14 @@ void *vmalloc_array(size_t n, size_t size)
 {
 	size_t bytes;
 
-	return product(n, size, &bytes) ? vmalloc(bytes) : NULL;
+	return geometry_array_bytes(n, size, &bytes) ? vmalloc(bytes) : NULL;
 }
 
 void *vcalloc(size_t n, size_t size)
 {
 	size_t bytes;
 
-	return product(n, size, &bytes) ? vzalloc(bytes) : NULL;
+	return geometry_array_bytes(n, size, &bytes) ? vzalloc(bytes) : NULL;
 }
 
 void vfree(const void *address)

@@ -160,4 +160,15 @@ uint32_t geometry_kmalloc_class(uint32_t size);
 */
 uint32_t geometry_kmalloc_size(uint32_t class_index);
 
+/* Bytes of an array; false, and nothing is written, if no size_t holds them. */
+/*@ requires memory: \valid(bytes);
+    terminates always: \true;
+    exits never: \false;
+    assigns *bytes;
+    ensures exact: \result <==> n * size <= SIZE_MAX;
+    ensures product: \result ==> *bytes == n * size;
+    ensures kept: !\result ==> *bytes == \old(*bytes);
+*/
+bool geometry_array_bytes(size_t n, size_t size, size_t *bytes);
+
 #endif
