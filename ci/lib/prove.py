@@ -18,6 +18,7 @@ import shutil
 import tempfile
 
 import prove_source as source
+import prove_theorems as theorems
 from common import (Failure, ROOT, Results, Usage, clock, cores, main, parser, positive, say,
                     table)
 from prove_run import (MACHDEPS, NO_GOALS, Job, Report, Scratch, compiled_functions, run_jobs,
@@ -265,6 +266,17 @@ class Gate:
         self.check_bodiless()
         if self.whole():
             self.check_stale()
+            self.check_theorems()
+
+    def check_theorems(self):
+        contracts = {name: self.units[key].functions[name].contract
+                     for key, names in self.duty.items() for name in names}
+        known = {name for path in source.walk("src/core", "src/include/slabpool")
+                 for name in source.outline(path).defined}
+        found, whole, part = theorems.check(contracts, known)
+        for text in found:
+            self.problem(text)
+        self.notes.append(f"{theorems.TABLE}: {whole} rows are proved, {part} in part or not")
 
     def check_stale(self):
         """Rows of SOUNDNESS.md that speak of nothing any more."""

@@ -379,6 +379,25 @@ def _(copy, tests):
                  "--file", "slab")
 
 
+@test("theorems.csv and the contracts do not agree")
+def _(copy, tests):
+    copy.contract(SLAB_H, r"bool slab_give\(",
+                  lambda text: text.replace("ensures unchanged:", "ensures planted:"))
+    copy.append("proofs/theorems.csv", "slab_planted,liveness,given,\nslabpool_kfree,size,holds,\n"
+                "slab_take,size,,\nslab_take,magic,lowest,\nslab_take,liveness,lowest,\n")
+    copy.change("proofs/theorems.csv", r"^slabpool_version,[^\n]*\n", "")
+    text = tests.expect(1, r"^  proofs/theorems\.csv: slab_give, rejection: its contract has no "
+                        r"clause unchanged$", *CHECK)
+    for line in ("proofs/theorems.csv: slab_planted, liveness: there is no such function",
+                 "proofs/theorems.csv: slabpool_kfree, size: its contract is not proved",
+                 "proofs/theorems.csv: slab_take, size: names neither a clause nor what checks",
+                 "proofs/theorems.csv: slab_take, magic: 'magic' is none of",
+                 "proofs/theorems.csv: slab_take, liveness: is there twice",
+                 "src/core/instance.c: slabpool_version is public and has no row"):
+        if line not in text:
+            tests.wrong = tests.wrong or f"missing: {line}\n{text}"
+
+
 # Assumptions --------------------------------------------------------------------------------------
 
 @test("an axiom")
