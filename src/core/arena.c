@@ -436,7 +436,7 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 
 	if (pages == 0 || pages > arena->pages)
 		return ARENA_NO_PAGE;
-	arena_lock(pool, arena);
+	arena_lock(pool, arena) /*@ ghost (0, 0, 0) */;
 	page = run_take_or_open(pool, arena, pages, &taken, &idle);
 	if (page != ARENA_NO_PAGE) {
 		if (!commit(pool, arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT),
@@ -458,7 +458,7 @@ void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, u
 {
 	uint64_t idle_bytes = (uint64_t)slabpool_load_u32(&pool->idle_kib) * 1024;
 
-	arena_lock(pool, arena);
+	arena_lock(pool, arena) /*@ ghost (page, pages, use) */;
 	arena->used[use] -= pages;
 	keep = keep && (uint64_t)arena->idle_pages + pages <= idle_bytes / SLABPOOL_PAGE_SIZE;
 	if (!keep)
@@ -471,20 +471,21 @@ uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena)
 {
 	uint32_t slab;
 
-	arena_lock(pool, arena);
+	descriptors_lock(pool, arena);
 	slab = arena->slab_free;
 	if (slab != SLAB_NO_SLAB)
 		arena->slab_free = arena->slab[slab].next;
-	else
+	else if (arena->slab_count < slabpool_load_u32(&arena->opened))
 		slab = arena->slab_count++;
-	slabpool_store_u32(&arena->slab[slab].cache, 0); /* no more unused */
+	if (slab != SLAB_NO_SLAB)
+		slabpool_store_u32(&arena->slab[slab].cache, 0); /* no more unused */
 	arena_unlock(pool, arena);
 	return slab;
 }
 
 void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab)
 {
-	arena_lock(pool, arena);
+	descriptors_lock(pool, arena);
 	slabpool_store_u32(&arena->slab[slab].cache, UINT32_MAX);
 	arena->slab[slab].next = arena->slab_free;
 	arena->slab_free = slab;

@@ -70,119 +70,31 @@ struct arena {
 #define ORDER_CLEAN 0x40u
 #define ORDER_MASK 0x3fu
 
-struct slabpool;
+#include "../../proofs/logic/Buddy.acsl"
+#include "../../proofs/logic/Arena.acsl"
 
-#include "../../proofs/logic/Core.acsl"
-
-/* Reserves address space: bytes of data, or as much as the system has if bytes is 0.
- * 0 or -ENOMEM. */
-/*@ requires memory: \valid(pool) && \valid(arena);
-    requires granule: 3 <= granule_shift <= 12;
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, *pool;
-    ensures status: \result <= 0;
-    ensures ready: \result == 0 ==> arena_ready(arena) && arena->opened == 0;
-*/
-int arena_init(struct slabpool *pool, struct arena *arena, size_t bytes, uint32_t granule_shift);
-/* Gives all of it back. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, *pool;
-*/
-void arena_exit(struct slabpool *pool, struct arena *arena);
-/* A committed run of pages, its start aligned to the next power of two of their number (for up to
- * 2^10 pages): its first page, or ARENA_NO_PAGE. *fresh: all of it reads zero.
- * Takes the lock itself, as do the next four. */
-/*@ requires memory: \valid(pool) && arena_ready(arena) && \valid(fresh);
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, *pool, *fresh;
-    ensures ready: arena_ready(arena);
-    ensures inside: \result != 0xffffffff ==> run_inside(arena, \result, pages);
-*/
-SLABPOOL_OUTSIDE(arena_locks)
-uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pages,
-			 enum arena_use use, bool *fresh);
-/* Frees pages of a run that was allocated for the same use. They may stay idle if they are likely
- * to be wanted again: keep. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
-    requires inside: run_inside(arena, page, pages);
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, *pool;
-    ensures ready: arena_ready(arena);
-*/
-SLABPOOL_OUTSIDE(arena_locks)
-void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
-		    enum arena_use use, bool keep);
-/* An unused slab descriptor; there is one for every open page. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, *pool;
-    ensures ready: arena_ready(arena);
-    ensures inside: \result < arena->slab_count;
-*/
-SLABPOOL_OUTSIDE(arena_locks)
-uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena);
-/*@ requires memory: \valid(pool) && arena_ready(arena);
-    requires used: slab < arena->slab_count;
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, arena->slab[slab], *pool;
-    ensures first: arena->slab_free == slab;
-*/
-SLABPOOL_OUTSIDE(arena_locks)
-void arena_slab_free(struct slabpool *pool, struct arena *arena, uint32_t slab);
-/* trim.c: gives the memory of idle pages back, how many bytes, and trims the tables. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, *pool;
-    ensures none_idle: arena->idle_pages == 0;
-*/
-SLABPOOL_OUTSIDE(arena_locks)
-size_t arena_reap(struct slabpool *pool, struct arena *arena);
-/* trim.c: gives back the memory of tables that stand for free pages only. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, *pool;
-    ensures ready: arena_ready(arena);
-*/
-SLABPOOL_OUTSIDE(arena_locks)
-void arena_trim(struct slabpool *pool, struct arena *arena);
-/* After fork, in the child: frees the pages and descriptors that a vanished thread was about to
- * use, or had just given up; no other call may run. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
-    terminates always: \true;
-    exits never: \false;
-    assigns *arena, *pool;
-    ensures ready: arena_ready(arena);
-*/
-void arena_collect(struct slabpool *pool, struct arena *arena);
 /* Writes owner into the page map. */
-/*@ requires inside: arena_ready(arena) && run_inside(arena, page, pages);
+/*@ requires memory: arena_memory(arena);
+    requires inside: page + pages <= arena->pages;
     terminates always: \true;
     exits never: \false;
     assigns arena->page_map[page .. page + pages - 1];
+    ensures owner: owner_set(arena, page, pages, owner);
 */
 void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_t owner);
 /* Every free run is where the tables say; no lock, no other call may run. */
-/*@ requires memory: \valid(arena);
+/*@ requires memory: arena_memory(arena) && arena->opened <= arena->pages;
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
 */
 bool arena_is_valid(const struct arena *arena);
 /* State bytes of the whole arena. */
-/*@ requires memory: \valid(arena);
-    requires granule: arena->granule_shift <= 12;
+/*@ requires memory: \valid_read(arena) && arena_constants(arena);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
+    ensures number: \result == arena->pages * granules_a_page(arena->granule_shift);
 */
 static inline size_t arena_granules(const struct arena *arena)
 {

@@ -68,6 +68,8 @@ struct slabpool {
 	struct kmem_cache kmalloc[GEOMETRY_KMALLOC_CLASSES];
 };
 
+#include "core/runs.h"
+
 /* Creates an instance; the default one keeps its thread record in a thread-local variable. */
 /*@ requires platform: \valid_read(platform);
     requires options: options == \null || \valid_read(options);

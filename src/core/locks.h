@@ -19,29 +19,55 @@ static inline void instance_unlock(struct slabpool *pool)
 }
 
 /* An arena is made by one thread at a time. */
+/*@ requires memory: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns pool->arena_lock;
+*/
 SLABPOOL_LOCKS(making_locks)
-static inline void making_lock(struct slabpool *pool)
-{
-	sync_lock(pool, &pool->arena_lock);
-}
-
+void making_lock(struct slabpool *pool);
+/*@ requires memory: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns pool->arena_lock;
+*/
 SLABPOOL_UNLOCKS(making_locks)
-static inline void making_unlock(struct slabpool *pool)
-{
-	sync_unlock(pool, &pool->arena_lock);
-}
+void making_unlock(struct slabpool *pool);
 
+/* An arena's lock, for its pages: what it protects of them may have changed. Of the run that the
+ * thread names as its own, which it is about to give back, it keeps hold. */
+/*@ requires memory: \valid(pool) && arena_ready(arena);
+    requires own: pages != 0 ==> run_inside(arena, page, pages) && use <= 1;
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->lock, arena->opened, arena->open_granules,
+      arena->free_run[0 .. ARENA_ORDERS - 1], arena->idle_pages, arena->used[0 .. 1],
+      arena->link[0 .. arena->pages - 1], arena->order[0 .. arena->pages - 1];
+    ensures invariant: arena_ready(arena);
+    ensures grown: arena->opened >= \old(arena->opened);
+    ensures own: pages != 0 ==> run_owned(arena, page, pages, use);
+*/
 SLABPOOL_LOCKS(arena_locks)
-static inline void arena_lock(struct slabpool *pool, struct arena *arena)
-{
-	sync_lock(pool, &arena->lock);
-}
-
+void arena_lock(struct slabpool *pool, struct arena *arena)
+	/*@ ghost (uint32_t page, uint32_t pages, uint32_t use) */;
+/* The same lock, for the slab descriptors. Those in use stay with who uses them. */
+/*@ requires memory: \valid(pool) && arena_ready(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->lock, arena->slab_count, arena->slab_free,
+      arena->slab[0 .. arena->pages - 1].next, arena->slab[0 .. arena->pages - 1].cache;
+    ensures invariant: arena_ready(arena);
+    ensures used: descriptors_kept{Pre, Post}(arena);
+*/
+SLABPOOL_LOCKS(arena_locks)
+void descriptors_lock(struct slabpool *pool, struct arena *arena);
+/*@ requires memory: \valid(pool) && arena_ready(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->lock;
+*/
 SLABPOOL_UNLOCKS(arena_locks)
-static inline void arena_unlock(struct slabpool *pool, struct arena *arena)
-{
-	sync_unlock(pool, &arena->lock);
-}
+void arena_unlock(struct slabpool *pool, struct arena *arena);
 
 SLABPOOL_LOCKS(cache_locks)
 static inline void cache_lock(struct kmem_cache *cache)

@@ -83,6 +83,10 @@ bool slabs_add(struct kmem_cache *cache)
 	if (page == ARENA_NO_PAGE)
 		return false;
 	which = arena_slab_new(cache->pool, arena);
+	if (which == SLAB_NO_SLAB) {
+		arena_free_run(cache->pool, arena, page, pages, ARENA_SLAB, false);
+		return false;
+	}
 	slab = &arena->slab[which];
 	slab_init(slab, arena->bits + (size_t)page * arena->words_a_page, cache->geometry.capacity,
 		  next_colour(cache), cache->geometry.stride, (uint32_t)slab_run_bytes(cache));

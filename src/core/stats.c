@@ -148,7 +148,7 @@ void slabpool_memory_info(struct slabpool *pool, struct slabpool_memory_info *in
 
 		if (!slabpool_acquire_u8(&pool->arena_made[k]))
 			continue;
-		arena_lock(pool, arena);
+		arena_lock(pool, arena) /*@ ghost (0, 0, 0) */;
 		info->reserved += arena->reserved;
 		info->opened += bytes_of(arena->opened);
 		info->slabs += bytes_of(arena->used[ARENA_SLAB]);

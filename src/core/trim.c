@@ -196,7 +196,7 @@ size_t arena_reap(struct slabpool *pool, struct arena *arena)
 {
 	size_t bytes;
 
-	arena_lock(pool, arena);
+	arena_lock(pool, arena) /*@ ghost (0, 0, 0) */;
 	bytes = idle_trim(pool, arena);
 	arena_unlock(pool, arena);
 	arena_trim(pool, arena);
@@ -205,8 +205,10 @@ size_t arena_reap(struct slabpool *pool, struct arena *arena)
 
 void arena_trim(struct slabpool *pool, struct arena *arena)
 {
-	arena_lock(pool, arena);
+	arena_lock(pool, arena) /*@ ghost (0, 0, 0) */;
 	tables_trim(pool, arena);
+	arena_unlock(pool, arena);
+	descriptors_lock(pool, arena);
 	descriptors_trim(pool, arena);
 	arena_unlock(pool, arena);
 }

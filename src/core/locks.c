@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Locks: the arena's and the one for making arenas. In the proof they are monitors: whatever a lock
+ * protects may have changed when it is taken, and its invariant holds; it has to hold when the lock
+ * is given back (proofs/SOUNDNESS.md).
+ */
+#include "core/locks.h"
+
+void making_lock(struct slabpool *pool)
+{
+	sync_lock(pool, &pool->arena_lock);
+}
+
+void making_unlock(struct slabpool *pool)
+{
+	sync_unlock(pool, &pool->arena_lock);
+}
+
+void arena_lock(struct slabpool *pool, struct arena *arena)
+	/*@ ghost (uint32_t page, uint32_t pages, uint32_t use) */
+{
+	sync_lock(pool, &arena->lock);
+}
+
+void descriptors_lock(struct slabpool *pool, struct arena *arena)
+{
+	sync_lock(pool, &arena->lock);
+}
+
+void arena_unlock(struct slabpool *pool, struct arena *arena)
+{
+	sync_unlock(pool, &arena->lock);
+}
