@@ -81,6 +81,18 @@ static const char *refusal(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t
 	return NULL;
 }
 
+/* Ready-made pairs that name no instance take their elements from the pool's own. */
+static unsigned char source_of(mempool_alloc_t *alloc_fn, mempool_free_t *free_fn)
+{
+	if (alloc_fn == mempool_kmalloc && free_fn == mempool_kfree)
+		return BACKEND_KMALLOC;
+	if (alloc_fn == mempool_kvmalloc && free_fn == mempool_kvfree)
+		return BACKEND_KVMALLOC;
+	if (alloc_fn == mempool_alloc_pages && free_fn == mempool_free_pages)
+		return BACKEND_PAGES;
+	return BACKEND_CALLED;
+}
+
 static int pool_init(struct slabpool *pool, mempool_t *mempool, int min_nr,
 		     mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data,
 		     const char *call)
@@ -91,20 +103,23 @@ static int pool_init(struct slabpool *pool, mempool_t *mempool, int min_nr,
 		check_bad_argument(pool, call, NULL, text, 0);
 		return RESERVE_INVALID;
 	}
-	return reserve_init(pool, mempool, min_nr, alloc_fn, free_fn, pool_data);
+	return reserve_init(pool, mempool, min_nr, alloc_fn, free_fn, pool_data,
+			    source_of(alloc_fn, free_fn));
 }
 
 /* The kind of elements, as a recording names it. */
 static const char *backing(const mempool_t *mempool)
 {
+	switch (mempool->source) {
+	case BACKEND_KMALLOC:
+		return "kmalloc";
+	case BACKEND_KVMALLOC:
+		return "kvmalloc";
+	case BACKEND_PAGES:
+		return "pages";
+	}
 	if (mempool->alloc == mempool_alloc_slab && mempool->free == mempool_free_slab)
 		return "slab";
-	if (mempool->alloc == mempool_kmalloc && mempool->free == mempool_kfree)
-		return "kmalloc";
-	if (mempool->alloc == mempool_kvmalloc && mempool->free == mempool_kvfree)
-		return "kvmalloc";
-	if (mempool->alloc == mempool_alloc_pages && mempool->free == mempool_free_pages)
-		return "pages";
 	return "custom";
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Backend: what a mempool takes from the layers below. Each function here is a few lines that the
- * prover cannot look into (a cast between types of memory, the platform's lock), so that its
- * contract in mempool.h is taken as given (proofs/SOUNDNESS.md).
+ * Backend: what a mempool takes from its own instance. The prover cannot look into these: all of
+ * the allocator is behind them, whose memory a mempool's proof does not speak of, and an array is a
+ * cast between types of memory. Their contracts in mempool.h are taken as given
+ * (proofs/SOUNDNESS.md).
  */
 #include "core/mempool.h"
 #include <slabpool/slabpool.h>
@@ -11,9 +12,9 @@ void *backend_alloc(struct mempool *m, gfp_t gfp)
 {
 	size_t data = (size_t)(uintptr_t)m->pool_data;
 
-	if (m->alloc == mempool_kmalloc)
+	if (m->source == BACKEND_KMALLOC)
 		return slabpool_kmalloc(m->pool, data, gfp);
-	if (m->alloc == mempool_kvmalloc)
+	if (m->source == BACKEND_KVMALLOC)
 		return slabpool_kvmalloc(m->pool, data, gfp);
 	return slabpool_alloc_pages(m->pool, gfp, (unsigned int)data);
 }
@@ -22,9 +23,9 @@ void backend_free(struct mempool *m, void *element)
 {
 	size_t data = (size_t)(uintptr_t)m->pool_data;
 
-	if (m->alloc == mempool_kmalloc)
+	if (m->source == BACKEND_KMALLOC)
 		slabpool_kfree(m->pool, element);
-	else if (m->alloc == mempool_kvmalloc)
+	else if (m->source == BACKEND_KVMALLOC)
 		slabpool_kvfree(m->pool, element);
 	else
 		slabpool_free_pages(m->pool, element, (unsigned int)data);
@@ -41,14 +42,4 @@ void **backend_array_new(struct mempool *m, int count)
 void backend_array_free(struct mempool *m, void **array)
 {
 	slabpool_kvfree(m->pool, array);
-}
-
-void reserve_lock(struct mempool *m)
-{
-	sync_lock(m->pool, &m->lock);
-}
-
-void reserve_unlock(struct mempool *m)
-{
-	sync_unlock(m->pool, &m->lock);
 }

@@ -6,6 +6,7 @@
 #include "core/arena.h"
 #include "core/cache.h"
 #include "core/geometry.h"
+#include "core/platform_leaves.h"
 #include <slabpool/slabpool.h>
 
 /* One arena for each granule: 8, 16, 64, 1024 bytes. A small machine has one. */

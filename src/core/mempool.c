@@ -48,6 +48,18 @@
 
 _Static_assert(sizeof(int) == 4, "the ledger of the proof counts elements in 64 bits");
 
+/* --- the lock --- */
+
+void reserve_lock(struct mempool *m)
+{
+	sync_lock(m->pool, &m->lock);
+}
+
+void reserve_unlock(struct mempool *m)
+{
+	sync_unlock(m->pool, &m->lock);
+}
+
 /* --- the reserve; these take the lock --- */
 
 bool reserve_give(struct mempool *m, void *element)
@@ -165,6 +177,7 @@ static bool bulk_from_reserve(struct mempool *m, void **elements, unsigned int c
 	reserve_lock(m);
 	enough = (unsigned int)m->curr_nr >= missing;
 	/*@ loop invariant range: 0 <= i <= count;
+	    loop invariant platform: pool_platform(m, m->pool);
 	    loop invariant pool: pool_valid(m);
 	    loop invariant done: enough ==> bulk_filled(elements, i);
 	    loop invariant rest: bulk_same{Pre, Here}(elements, i, count);
@@ -183,6 +196,8 @@ static bool bulk_from_reserve(struct mempool *m, void **elements, unsigned int c
 			/*@ assert one_of_them: bulk_missing{Pre}(elements, i + 1) ==
 			    bulk_missing{Pre}(elements, i) + 1; */
 			elements[i] = reserve_take(m);
+			/*@ assert platform: pool_platform(m, m->pool); */
+			/*@ assert reserve: reserve_valid(m); */
 		}
 	}
 	reserve_unlock(m);
@@ -297,6 +312,7 @@ void reserve_exit(struct mempool *m)
 
 /* The memory of a pool whose fields are set: its array and its lock. 0 or RESERVE_NO_MEMORY. */
 /*@ requires memory: pool_memory(m);
+    requires platform: pool_platform(m, m->pool);
     requires functions: pool_callbacks(m);
     requires size: m->min_nr >= 0;
     requires empty: m->curr_nr == 0;
@@ -326,22 +342,8 @@ static int reserve_set_up(struct mempool *m)
 	return 0;
 }
 
-/* True for a pool over a ready-made pair of functions that names no instance. */
-/*@ requires memory: \valid_read(m);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures exact: \result <==> ready_made(m);
-*/
-static bool element_is_ready_made(const struct mempool *m)
-{
-	return (m->alloc == mempool_kmalloc && m->free == mempool_kfree) ||
-	       (m->alloc == mempool_kvmalloc && m->free == mempool_kvfree) ||
-	       (m->alloc == mempool_alloc_pages && m->free == mempool_free_pages);
-}
-
 int reserve_init(struct slabpool *pool, struct mempool *m, int min_nr, mempool_alloc_t *alloc,
-		 mempool_free_t *free, void *pool_data)
+		 mempool_free_t *free, void *pool_data, unsigned char source)
 {
 	m->elements = NULL;
 	if (min_nr < 0 || !alloc || !free)
@@ -353,7 +355,7 @@ int reserve_init(struct slabpool *pool, struct mempool *m, int min_nr, mempool_a
 	m->free = free;
 	m->pool_data = pool_data;
 	m->waiters = 0;
-	m->by_instance = element_is_ready_made(m);
+	m->source = source;
 	if (reserve_set_up(m) != 0)
 		return RESERVE_NO_MEMORY;
 	if (!reserve_fill(m)) {

@@ -11,7 +11,12 @@
 #define RESERVE_INVALID (-22)
 #define RESERVE_NO_MEMORY (-12)
 
-/* Any function of the user's; nothing calls these two, they stand for the user in the proof. */
+/* Where elements come from: the functions that a pool was created with are called, unless they are
+ * a ready-made pair that names no instance; for it the pool's own instance is asked. */
+enum backend_source { BACKEND_CALLED, BACKEND_KMALLOC, BACKEND_KVMALLOC, BACKEND_PAGES };
+
+/* Any pair of functions that is called for elements: the user's, or a cache's. Nothing calls these
+ * two, they stand for such a pair in the proof. */
 void *mempool_user_alloc(gfp_t gfp, void *pool_data);
 void mempool_user_free(void *element, void *pool_data);
 
@@ -29,70 +34,6 @@ void mempool_user_free(void *element, void *pool_data);
     ensures none: \result == \null ==> backend_out == \old(backend_out);
     ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
 */
-void *mempool_alloc_slab(gfp_t gfp, void *pool_data);
-/*@ requires ledger: ledger_wide;
-    requires element: element != \null;
-    terminates always: \true;
-    exits never: \false;
-    assigns backend_out;
-    ensures one: backend_out == \old(backend_out) - 1;
-*/
-void mempool_free_slab(void *element, void *pool_data);
-/*@ requires ledger: ledger_wide;
-    terminates always: \true;
-    exits never: \false;
-    assigns backend_out;
-    ensures none: \result == \null ==> backend_out == \old(backend_out);
-    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
-*/
-void *mempool_kmalloc(gfp_t gfp, void *pool_data);
-/*@ requires ledger: ledger_wide;
-    requires element: element != \null;
-    terminates always: \true;
-    exits never: \false;
-    assigns backend_out;
-    ensures one: backend_out == \old(backend_out) - 1;
-*/
-void mempool_kfree(void *element, void *pool_data);
-/*@ requires ledger: ledger_wide;
-    terminates always: \true;
-    exits never: \false;
-    assigns backend_out;
-    ensures none: \result == \null ==> backend_out == \old(backend_out);
-    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
-*/
-void *mempool_kvmalloc(gfp_t gfp, void *pool_data);
-/*@ requires ledger: ledger_wide;
-    requires element: element != \null;
-    terminates always: \true;
-    exits never: \false;
-    assigns backend_out;
-    ensures one: backend_out == \old(backend_out) - 1;
-*/
-void mempool_kvfree(void *element, void *pool_data);
-/*@ requires ledger: ledger_wide;
-    terminates always: \true;
-    exits never: \false;
-    assigns backend_out;
-    ensures none: \result == \null ==> backend_out == \old(backend_out);
-    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
-*/
-void *mempool_alloc_pages(gfp_t gfp, void *pool_data);
-/*@ requires ledger: ledger_wide;
-    requires element: element != \null;
-    terminates always: \true;
-    exits never: \false;
-    assigns backend_out;
-    ensures one: backend_out == \old(backend_out) - 1;
-*/
-void mempool_free_pages(void *element, void *pool_data);
-/*@ requires ledger: ledger_wide;
-    terminates always: \true;
-    exits never: \false;
-    assigns backend_out;
-    ensures none: \result == \null ==> backend_out == \old(backend_out);
-    ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
-*/
 void *mempool_user_alloc(gfp_t gfp, void *pool_data);
 /*@ requires ledger: ledger_wide;
     requires element: element != \null;
@@ -103,8 +44,8 @@ void *mempool_user_alloc(gfp_t gfp, void *pool_data);
 */
 void mempool_user_free(void *element, void *pool_data);
 
-/* One element for a kmalloc, kvmalloc or page pool, from the pool's own instance; NULL: none. */
-/*@ requires pool: \valid_read(m) && ready_made(m);
+/* One element from the pool's own instance; NULL: none. */
+/*@ requires pool: \valid_read(m) && source_known(m->source);
     requires ledger: ledger_wide;
     terminates always: \true;
     exits never: \false;
@@ -113,7 +54,7 @@ void mempool_user_free(void *element, void *pool_data);
     ensures one: \result != \null ==> backend_out == \old(backend_out) + 1;
 */
 void *backend_alloc(struct mempool *m, gfp_t gfp);
-/*@ requires pool: \valid_read(m) && ready_made(m);
+/*@ requires pool: \valid_read(m) && source_known(m->source);
     requires ledger: ledger_wide;
     requires element: element != \null;
     terminates always: \true;
@@ -143,10 +84,13 @@ void **backend_array_new(struct mempool *m, int count);
 */
 void backend_array_free(struct mempool *m, void **array);
 
+/* --- Proved: the lock --- */
+
 /*
  * Takes the pool's lock. What it protects may have changed since the thread last looked; the
  * invariant holds. The functions of this file hold it for a bounded time and call nothing of the
- * user's under it.
+ * user's under it. (One thread alone would see no change: the contract says less, so that no proof
+ * relies on it.)
  */
 /*@ requires pool: pool_valid(m);
     terminates always: \true;
@@ -161,6 +105,7 @@ void reserve_lock(struct mempool *m);
     terminates always: \true;
     exits never: \false;
     assigns m->lock;
+    ensures invariant: pool_valid(m);
 */
 SLABPOOL_UNLOCKS(reserve_locks)
 void reserve_unlock(struct mempool *m);
@@ -213,10 +158,9 @@ static inline void *element_alloc(struct mempool *m, gfp_t gfp)
 {
 	void *element;
 
-	if (SLABPOOL_UNLIKELY(m->by_instance))
+	if (SLABPOOL_UNLIKELY(m->source != BACKEND_CALLED))
 		return backend_alloc(m, gfp);
-	/*@ calls mempool_alloc_slab, mempool_kmalloc, mempool_kvmalloc, mempool_alloc_pages,
-	    mempool_user_alloc; */
+	/*@ calls mempool_user_alloc; */
 	element = m->alloc(gfp, m->pool_data);
 	return element;
 }
@@ -233,12 +177,11 @@ static inline void *element_alloc(struct mempool *m, gfp_t gfp)
 */
 static inline void element_free(struct mempool *m, void *element)
 {
-	if (SLABPOOL_UNLIKELY(m->by_instance)) {
+	if (SLABPOOL_UNLIKELY(m->source != BACKEND_CALLED)) {
 		backend_free(m, element);
 		return;
 	}
-	/*@ calls mempool_free_slab, mempool_kfree, mempool_kvfree, mempool_free_pages,
-	    mempool_user_free; */
+	/*@ calls mempool_user_free; */
 	m->free(element, m->pool_data);
 }
 
@@ -300,6 +243,7 @@ static inline void reserve_put(struct mempool *m, void *element)
 
 /* Wakes who waits. The lock is not held: a thread that comes to wait later finds what was put. */
 /*@ requires memory: \valid(m);
+    requires platform: pool_platform(m, m->pool);
     terminates always: \true;
     exits never: \false;
     assigns m->wait;
@@ -427,8 +371,9 @@ static inline void reserve_free(struct mempool *m, void *element)
  * -ENOMEM; after a failure nothing is held, and m->elements is NULL.
  */
 /*@ requires memory: pool_memory(m);
-    requires functions: (alloc == \null || alloc_known(alloc)) &&
-      (free == \null || free_known(free));
+    requires platform: pool_platform(m, pool);
+    requires functions: alloc == \null || free == \null || source_known(source) ||
+      (source == BACKEND_CALLED && users_pair(alloc, free));
     requires ledger: ledger_room;
     requires no_array: array_owned == \null;
     terminates always: \true;
@@ -446,7 +391,7 @@ static inline void reserve_free(struct mempool *m, void *element)
       backend_out == \old(backend_out) + m->curr_nr;
 */
 int reserve_init(struct slabpool *pool, struct mempool *m, int min_nr, mempool_alloc_t *alloc,
-		 mempool_free_t *free, void *pool_data);
+		 mempool_free_t *free, void *pool_data, unsigned char source);
 
 /* Gives back all that the reserve holds, and its memory. Legal on a zeroed pool; no other call on
  * the pool may run. */

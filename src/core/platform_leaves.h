@@ -34,5 +34,64 @@ void slabpool_platform_unreserve(void *context, void *address, size_t bytes);
 */
 int slabpool_platform_commit(void *context, void *address, size_t bytes,
 			     enum slabpool_memory how);
+/*@ requires memory: \valid(lock) && (wait == \null || \valid(wait));
+    terminates always: \true;
+    exits never: \false;
+    assigns *lock, *wait;
+    ensures status: \result <= 0;
+*/
+int slabpool_platform_sync_init(void *context, struct slabpool_lock *lock,
+				struct slabpool_wait *wait);
+/*@ requires memory: \valid(lock) && (wait == \null || \valid(wait));
+    terminates always: \true;
+    exits never: \false;
+    assigns *lock, *wait;
+*/
+void slabpool_platform_sync_exit(void *context, struct slabpool_lock *lock,
+				 struct slabpool_wait *wait);
+/*@ requires memory: \valid(lock);
+    terminates always: \true;
+    exits never: \false;
+    assigns *lock;
+*/
+void slabpool_platform_lock(void *context, struct slabpool_lock *lock);
+/*@ requires memory: \valid(lock);
+    terminates always: \true;
+    exits never: \false;
+    assigns *lock;
+*/
+void slabpool_platform_unlock(void *context, struct slabpool_lock *lock);
+/*@ requires memory: \valid(wait) && \valid(lock);
+    terminates always: \true;
+    exits never: \false;
+    assigns *wait, *lock;
+*/
+void slabpool_platform_wait(void *context, struct slabpool_wait *wait, struct slabpool_lock *lock,
+			    unsigned int milliseconds);
+/*@ requires memory: \valid(wait);
+    terminates always: \true;
+    exits never: \false;
+    assigns *wait;
+*/
+void slabpool_platform_wake(void *context, struct slabpool_wait *wait, bool all);
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures some: 0 <= \result;
+*/
+uint64_t slabpool_platform_clock(void *context);
+/*@ requires report: \valid_read(report);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
+void slabpool_platform_report(void *context, const struct slabpool_report *report);
+/*@ terminates always: \true;
+    exits ended: \true;
+    assigns \nothing;
+*/
+void slabpool_platform_fatal(void *context);
+
+#include "../../proofs/logic/Platform.acsl"
 
 #endif

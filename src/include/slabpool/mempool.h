@@ -36,7 +36,7 @@ typedef struct mempool {
 	mempool_free_t *free;
 	struct slabpool *pool;      /**< the instance whose memory and platform are used */
 	int waiters;                /**< threads that wait */
-	bool by_instance;           /**< over ready-made functions that name no instance */
+	unsigned char source;       /**< which ready-made functions, if they name no instance */
 	struct slabpool_wait wait;  /**< who waits for an element to come back */
 } mempool_t;
 
