@@ -11,6 +11,7 @@ outside compiler.h; or a function lost goals since proofs/results.csv was writte
 Exit status: 0 all is proved, 1 something is not, 2 bad usage or a missing tool, 130 interrupted."""
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -58,6 +59,9 @@ def arguments():
                      help="keep provers' answers for the next run (developers' loop: no verdict)")
     cli.add_argument("--no-cache", dest="cache", action="store_false",
                      help="let the provers answer every goal anew (default)")
+    cli.add_argument("--resume", metavar="DIR",
+                     help="keep each file's finished run in DIR, and take it from there when it "
+                          "would be the same: what was cut short goes on")
     cli.add_argument("--update", action="store_true",
                      help=f"write {RESULTS} (with --file: the rows of these files)")
     cli.add_argument("--json", metavar="OUT", help="write counts and results to OUT")
@@ -71,6 +75,8 @@ def arguments():
                     "--smoke and --check")
     if options.smoke + options.all + options.check > 1:
         raise Usage("--check, --smoke and --all exclude each other: give one of them")
+    if options.resume and options.cache:
+        raise Usage("--resume keeps verdicts, and --cache gives none: use one of them")
     if options.give_up < 0:
         raise Usage("--give-up takes 0 or more")
     options.fct = [name for text in options.fct or [] for name in text.split(",") if name]
@@ -94,6 +100,9 @@ class Gate:
         self.parsed = [path for path in core if path not in self.settings]
         self.machdeps = options.machdep or list(MACHDEPS)
         self.units = {}     # (file, machdep): Unit
+        self.marks = {}     # (file, machdep): what the prover reads, as a hash
+        self.tools = []     # with their versions
+        self.goal_times = []  # (seconds, goal, file, machdep)
         self.duty = {}      # (file, machdep): names that this file's run has to prove
         self.reports = {}   # (file, machdep): Report
         self.used_trust = {}
@@ -170,7 +179,9 @@ class Gate:
                              + re.sub(r"^", "      ", job.message(), flags=re.M))
                 continue
             with open(job.out("unit.c"), errors="replace") as file:
-                self.units[job.file, job.machdep] = source.Unit(file.read())
+                text = file.read()
+            self.units[job.file, job.machdep] = source.Unit(text)
+            self.marks[job.file, job.machdep] = hashlib.sha256(text.encode()).hexdigest()
 
     def assign_duties(self):
         """Which run proves a function that stands in a header: the file of the same stem (in the
@@ -406,6 +417,9 @@ class Gate:
             if kind == "prove" and os.path.isdir(scripts):
                 shutil.copytree(scripts, os.path.join(job.where + "-scripts", "wp", "script"))
                 job.options += ["-wp-session", os.path.join(job.where + "-scripts", "wp")]
+            if self.options.resume:
+                job.keep_in(self.options.resume, job.machdep, self.marks[job.file, job.machdep],
+                            *self.tools)
         return found
 
     def gave_up(self, job):
@@ -424,6 +438,8 @@ class Gate:
             jobs += more
         run_jobs(jobs, self.options.jobs, give_up=self.options.give_up)
         for job in jobs:
+            if job.kind == "prove":
+                self.goal_times += [(*pair, job.name, job.machdep[4:]) for pair in job.goal_times]
             if job.stopped:
                 self.problem(f"{job.file}: stopped after {len(job.open)} goals without a proof "
                              f"({job.machdep}): {' '.join(job.open)}")
@@ -637,8 +653,9 @@ class Gate:
 def work_in(where, options):
     found = versions()
     gate = Gate(options, Scratch(where))
+    gate.tools = [f"{name} {version}" for name, version in found.items()]
     if not options.list:
-        say("tools: " + ", ".join(f"{name} {version}" for name, version in found.items()))
+        say("tools: " + ", ".join(gate.tools))
     gate.check_tree()
     gate.parse()
     gate.assign_duties()
@@ -668,6 +685,11 @@ def conclude(gate, options, found):
     lines = []
     if not options.smoke and not options.check:
         lines += [gate.table(), ""]
+        if gate.goal_times:
+            lines += ["the slowest goals\n" + table(
+                ["time", "file", "machine", "goal"],
+                [[f"{took:.1f}s", name, machdep, goal] for took, goal, name, machdep
+                 in sorted(gate.goal_times, reverse=True)[:10]], "rlll"), ""]
     lines.append(gate.results.table())
     if not options.smoke and not options.check and gate.whole():
         lines.append("\n" + gate.state())

@@ -5,6 +5,7 @@ Verdicts come from WP's JSON report, from the property table (-report-csv) and f
 warnings (-report-classify); the log is only counted for the progress display."""
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -102,7 +103,10 @@ class Job:
         self.begin = self.seconds = 0.0
         self.log = []
         self.open = []      # goals that no prover could prove, as they come
+        self.goal_times = []  # (seconds, goal)
         self.stopped = False
+        self.kept = None    # where a finished run's output is kept, if it is
+        self.recalled = False
 
     def out(self, name):
         return os.path.join(self.where, name)
@@ -141,6 +145,48 @@ class Job:
                 who, what, goal, verdict = match.groups()
                 if what == "Goal" and who != "Qed" and not verdict.startswith(" : Valid"):
                     self.open.append(goal)
+                took = re.search(r"\(([\d.]+)(ms|s)\)", verdict)
+                if took and what == "Goal":
+                    self.goal_times.append((float(took.group(1)) / (1000 if took.group(2) == "ms"
+                                                                    else 1), goal))
+
+    def keep_in(self, where, *parts):
+        """Names the place for the output of this run: the same for the same unit, options and
+        tools."""
+        mark = hashlib.sha256("\0".join(
+            (self.kind, *parts, *(option for option in self.options
+                                  if self.scratch.where not in option))).encode())
+        for directory, _, names in sorted(os.walk(self.where + "-scripts")):
+            for name in sorted(names):
+                with open(os.path.join(directory, name), "rb") as file:
+                    mark.update(file.read())
+        self.kept = os.path.join(where, f"{self.kind}-{self.name}-{mark.hexdigest()[:32]}")
+
+    def recall(self):
+        """Takes the kept output of such a run; False if there is none."""
+        if not self.kept or not os.path.exists(os.path.join(self.kept, "job.json")):
+            return False
+        shutil.copytree(self.kept, self.where)
+        data = load(self.out("job.json"))
+        self.done = self.all = data["done"]
+        self.open, self.seconds = data["open"], data["seconds"]
+        self.goal_times = [tuple(pair) for pair in data["goal_times"]]
+        self.recalled = True
+        return True
+
+    def keep(self):
+        """Keeps the output of a finished run; whole or not at all, should this be cut short. A
+        goal without a proof may have one when the machine has less to do."""
+        if not self.kept or self.status or self.stopped or self.recalled or self.open:
+            return
+        part = self.kept + ".part"
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(self.where, part, ignore=shutil.ignore_patterns("session", "unit.c"))
+        with open(os.path.join(part, "job.json"), "w") as file:
+            json.dump({"done": self.done, "open": self.open, "seconds": self.seconds,
+                       "goal_times": self.goal_times}, file)
+        shutil.rmtree(self.kept, ignore_errors=True)
+        os.rename(part, self.kept)
 
     def finish(self):
         """True when the process has ended."""
@@ -152,7 +198,7 @@ class Job:
 
     @property
     def status(self):
-        return self.process.returncode
+        return 0 if self.recalled else self.process.returncode
 
     def message(self):
         """What Frama-C said when it gave up, as one text."""
@@ -172,14 +218,19 @@ def run_jobs(jobs, parallel, quiet=False, give_up=0):
     try:
         while waiting or running:
             while waiting and len(running) < parallel:
-                running.append(waiting.pop(0))
-                running[-1].start()
+                job = waiting.pop(0)
+                if job.recall():
+                    say(f"  {job.title():<36} {job.done} goals, kept from an earlier run")
+                    continue
+                running.append(job)
+                job.start()
             for job in running:
                 if give_up and len(job.open) >= give_up and not job.stopped:
                     job.stopped = True
                     stop(job.process)
             for job in [job for job in running if job.finish()]:
                 running.remove(job)
+                job.keep()
                 if not quiet:
                     if tty:
                         print("\r\033[K", end="")

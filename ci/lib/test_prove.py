@@ -505,6 +505,22 @@ def _(copy, tests):
                  r"one that is proved in src/core/slab\.c$", *CHECK, "--file", "lookup")
 
 
+@test("a run that was cut short goes on, and never with what was proved of other code")
+def _(copy, tests):
+    with tempfile.TemporaryDirectory(prefix="slabpool-resume-") as where:
+        again = ("--file", "magazine", "--fct", "magazine_swap", *QUICK, "--resume", where)
+        tests.expect(0, r" 0 failed$", *again, never=r"kept from an earlier run")
+        tests.expect(0, r"^  prove magazine gcc_x86_64 +\d+ goals, kept from an earlier run$",
+                     *again)
+        copy.change("src/core/magazine.c", r"^\tb->store = store;\n", "")
+        tests.expect(1, r"^  magazine_swap is not proved", *again,
+                     never=r"kept from an earlier run")
+        tests.expect(1, r"^  magazine_swap is not proved", *again,
+                     never=r"kept from an earlier run")
+    tests.expect(2, r"--resume keeps verdicts, and --cache gives none", "--resume", where,
+                 "--cache")
+
+
 @test("a file may not ask for options that weaken a verdict")
 def _(copy, tests):
     copy.change("proofs/files.json", r'"src/core/slab.c": \{[^}]*\}',
