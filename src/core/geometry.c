@@ -550,12 +550,8 @@ uint32_t geometry_kmalloc_size(uint32_t class_index)
 
 bool geometry_array_bytes(size_t n, size_t size, size_t *bytes)
 {
-	if (size != 0 && n > SIZE_MAX / size) {
-		/*@ ghost product_in_order(SIZE_MAX / size + 1, n, size); */
-		/*@ assert more: (SIZE_MAX / size + 1) * size > SIZE_MAX; */
+	if (size != 0 && n > SIZE_MAX / size)
 		return false;
-	}
-	/*@ ghost if (size) multiples_below(SIZE_MAX, size); */
 	*bytes = n * size;
 	return true;
 }
