@@ -97,42 +97,69 @@ struct kmem_cache {
 };
 
 #include "../../proofs/logic/Cache.acsl"
+#include "../../proofs/logic/Shelf.acsl"
 
 /* --- shelf.c: which slab is in which list --- */
 /*@ requires memory: \valid(cache);
     terminates always: \true;
     exits never: \false;
-    assigns cache->list[0 .. 5], cache->empty_last, cache->quarter;
-    ensures none: cache->empty_last == 0xffffffff;
+    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->quarter;
+    ensures empty: heads_empty(cache, LIST_COUNT);
+    ensures none: cache->empty_last == SLAB_NO_SLAB;
+    ensures quarter: cache->quarter == cache->geometry.capacity / 4;
 */
 void shelf_init(struct kmem_cache *cache);
 /* Puts the slab where its free_count says, from wherever it was. */
-/*@ requires cache: cache_ready(cache);
-    requires slab: slab < cache->arena->slab_count;
+/*@ requires memory: shelf_memory(cache);
+    requires shelf: shelf_ok(cache);
+    requires slab: slab < cache->arena->pages && cache->arena->slab[slab].owner == cache;
+    requires filed: shelf_filed_but(cache, slab);
     terminates always: \true;
     exits never: \false;
-    assigns cache->list[0 .. 5], cache->empty_last, cache->slabs, cache->empty_slabs,
-      cache->full_slabs, cache->arena->slab[0 .. cache->arena->slab_count - 1];
-    ensures filed: list_name(cache->arena->slab[slab].list);
+    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, cache->arena->slab[0 .. cache->arena->pages - 1].next,
+      cache->arena->slab[0 .. cache->arena->pages - 1].prev, cache->arena->slab[slab].list;
+    ensures shelf: shelf_ok(cache);
+    ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
+    ensures shelved: on_shelf(cache, slab);
+    ensures foreign: foreign_kept_but{Pre, Post}(cache->arena->slab, cache->arena->pages, cache,
+      slab);
 */
 SLABPOOL_UNDER(cache_locks)
 void shelf_file(struct kmem_cache *cache, uint32_t slab);
-/*@ requires cache: cache_ready(cache);
-    requires slab: slab < cache->arena->slab_count;
+/* Takes the slab out of its list, if it is in one. */
+/*@ requires memory: shelf_memory(cache);
+    requires shelf: shelf_ok(cache);
+    requires slab: slab < cache->arena->pages && cache->arena->slab[slab].owner == cache;
+    requires filed: shelf_filed_but(cache, slab);
     terminates always: \true;
     exits never: \false;
-    assigns cache->list[0 .. 5], cache->empty_last, cache->slabs, cache->empty_slabs,
-      cache->full_slabs, cache->arena->slab[0 .. cache->arena->slab_count - 1];
-    ensures out: !list_name(cache->arena->slab[slab].list);
+    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, cache->arena->slab[0 .. cache->arena->pages - 1].next,
+      cache->arena->slab[0 .. cache->arena->pages - 1].prev, cache->arena->slab[slab].list;
+    ensures shelf: shelf_ok(cache);
+    ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
+    ensures out: cache->arena->slab[slab].list >= LIST_COUNT;
+    ensures counts: counts_moved{Pre, Post}(cache, \old(cache->arena->slab[slab].list),
+      \old(cache->arena->slab[slab].list) < LIST_COUNT ? -1 : 0);
+    ensures foreign: foreign_kept_but{Pre, Post}(cache->arena->slab, cache->arena->pages, cache,
+      slab);
 */
 SLABPOOL_UNDER(cache_locks)
 void shelf_remove(struct kmem_cache *cache, uint32_t slab);
 /* The slab to take from: fullest partial one, else an empty one, else SLAB_NO_SLAB. */
-/*@ requires cache: cache_ready(cache);
+/*@ requires memory: shelf_memory(cache);
+    requires shelf: shelf_ok(cache);
+    requires filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures slab: \result == 0xffffffff || \result < cache->arena->slab_count;
+    ensures head: \result != SLAB_NO_SLAB ==> on_shelf(cache, \result) &&
+      cache->list[cache->arena->slab[\result].list] == \result;
+    ensures not_full: \result != SLAB_NO_SLAB ==> 0 < cache->arena->slab[\result].free_count;
+    ensures fullest: \result != SLAB_NO_SLAB ==>
+      heads_empty(cache, cache->arena->slab[\result].list);
+    ensures none: \result == SLAB_NO_SLAB ==> heads_empty(cache, LIST_EMPTY + 1);
 */
 SLABPOOL_UNDER(cache_locks)
 uint32_t shelf_pick(const struct kmem_cache *cache);

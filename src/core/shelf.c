@@ -23,6 +23,11 @@ void shelf_init(struct kmem_cache *cache)
 {
 	uint32_t k;
 
+	/*@ loop invariant range: 0 <= k <= LIST_COUNT;
+	    loop invariant empty: heads_empty(cache, k);
+	    loop assigns k, cache->list[0 .. LIST_COUNT - 1];
+	    loop variant LIST_COUNT - k;
+	*/
 	for (k = 0; k < LIST_COUNT; k++)
 		cache->list[k] = SLAB_NO_SLAB;
 	cache->empty_last = SLAB_NO_SLAB;
@@ -30,6 +35,14 @@ void shelf_init(struct kmem_cache *cache)
 }
 
 /* The list for a slab with this many free objects. */
+/*@ requires memory: \valid_read(cache);
+    requires quarter: shelf_quarter(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures range: \result < LIST_COUNT;
+    ensures list: \result == list_for(cache, free_count);
+*/
 static uint32_t list_of(const struct kmem_cache *cache, uint32_t free_count)
 {
 	uint32_t quarter = cache->quarter;
@@ -42,6 +55,16 @@ static uint32_t list_of(const struct kmem_cache *cache, uint32_t free_count)
 	       (free_count > 3 * quarter);
 }
 
+/* --- the cache alone: counts and ends of lists --- */
+
+/*@ requires memory: \valid(cache);
+    requires room: cache->slabs < UINT32_MAX && cache->empty_slabs < UINT32_MAX &&
+      cache->full_slabs < UINT32_MAX;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->slabs, cache->empty_slabs, cache->full_slabs;
+    ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+*/
 SLABPOOL_UNDER(cache_locks)
 static void count_in(struct kmem_cache *cache, uint32_t list)
 {
@@ -52,6 +75,15 @@ static void count_in(struct kmem_cache *cache, uint32_t list)
 		cache->full_slabs++;
 }
 
+/*@ requires memory: \valid(cache);
+    requires some: 0 < cache->slabs;
+    requires empty: list == LIST_EMPTY ==> 0 < cache->empty_slabs;
+    requires full: list == LIST_FULL ==> 0 < cache->full_slabs;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->slabs, cache->empty_slabs, cache->full_slabs;
+    ensures counts: counts_moved{Pre, Post}(cache, list, -1);
+*/
 SLABPOOL_UNDER(cache_locks)
 static void count_out(struct kmem_cache *cache, uint32_t list)
 {
@@ -62,50 +94,419 @@ static void count_out(struct kmem_cache *cache, uint32_t list)
 		cache->full_slabs--;
 }
 
-void shelf_remove(struct kmem_cache *cache, uint32_t slab)
+/* The list's ends when a slab between prev and next goes. */
+/*@ requires memory: \valid(cache);
+    requires list: list < LIST_COUNT;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[list], cache->empty_last;
+    ensures head: cache->list[list] ==
+      (prev == SLAB_NO_SLAB ? next : \old(cache->list[list]));
+    ensures last: cache->empty_last ==
+      (next == SLAB_NO_SLAB && list == LIST_EMPTY ? prev : \old(cache->empty_last));
+*/
+SLABPOOL_UNDER(cache_locks)
+static void ends_without(struct kmem_cache *cache, uint32_t list, uint32_t prev, uint32_t next)
+{
+	if (prev == SLAB_NO_SLAB)
+		cache->list[list] = next;
+	if (next == SLAB_NO_SLAB && list == LIST_EMPTY)
+		cache->empty_last = prev;
+}
+
+/* The list's ends when a slab comes before its first; what was the first. */
+/*@ requires memory: \valid(cache);
+    requires list: list < LIST_COUNT;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[list], cache->empty_last;
+    ensures head: cache->list[list] == slab;
+    ensures second: \result == \old(cache->list[list]);
+    ensures last: cache->empty_last ==
+      (\result == SLAB_NO_SLAB && list == LIST_EMPTY ? slab : \old(cache->empty_last));
+*/
+SLABPOOL_UNDER(cache_locks)
+static uint32_t ends_with(struct kmem_cache *cache, uint32_t list, uint32_t slab)
+{
+	uint32_t head = cache->list[list];
+
+	if (head == SLAB_NO_SLAB && list == LIST_EMPTY)
+		cache->empty_last = slab;
+	cache->list[list] = slab;
+	return head;
+}
+
+/* --- the table alone: links between slabs of one cache --- */
+
+/* The links past a slab, which is in no list from then on. */
+/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
+    requires slab: slab < n;
+    requires links: link_inside(table[slab].next, n) && link_inside(table[slab].prev, n);
+    terminates always: \true;
+    exits never: \false;
+    assigns table[0 .. n - 1].next, table[0 .. n - 1].prev, table[slab].list;
+    ensures none: table[slab].list == LIST_NONE;
+    ensures own: table[slab].next == \old(table[slab].next) &&
+      table[slab].prev == \old(table[slab].prev);
+    ensures before: table[slab].prev != SLAB_NO_SLAB ==>
+      table[table[slab].prev].next == table[slab].next;
+    ensures after: table[slab].next != SLAB_NO_SLAB ==>
+      table[table[slab].next].prev == table[slab].prev;
+    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, \old(table[slab].prev), slab);
+    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, \old(table[slab].next), slab);
+    ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
+    ensures owners: owners_kept{Pre, Post}(table, n);
+    ensures free_counts: free_counts_kept{Pre, Post}(table, n);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures ends: ends_kept{Pre, Post}(cache);
+    ensures counts: counts_moved{Pre, Post}(cache, LIST_NONE, 0);
+*/
+static void links_cut(struct slab *table, uint32_t slab)
+	/*@ ghost (struct kmem_cache *cache, uint32_t n) */
+{
+	uint32_t next = table[slab].next, prev = table[slab].prev;
+
+	if (prev != SLAB_NO_SLAB)
+		table[prev].next = next;
+	if (next != SLAB_NO_SLAB)
+		table[next].prev = prev;
+	table[slab].list = LIST_NONE;
+}
+
+/* The links of a slab that becomes the first of a list, before what was the first. */
+/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
+    requires slab: slab < n && slab != head;
+    requires links: link_inside(head, n);
+    terminates always: \true;
+    exits never: \false;
+    assigns table[slab].next, table[0 .. n - 1].prev, table[slab].list;
+    ensures where: table[slab].list == list;
+    ensures first: table[slab].prev == SLAB_NO_SLAB && table[slab].next == head;
+    ensures second: head != SLAB_NO_SLAB ==> table[head].prev == slab;
+    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, slab, slab);
+    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, head, slab);
+    ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
+    ensures owners: owners_kept{Pre, Post}(table, n);
+    ensures free_counts: free_counts_kept{Pre, Post}(table, n);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures ends: ends_kept{Pre, Post}(cache);
+    ensures counts: counts_moved{Pre, Post}(cache, LIST_NONE, 0);
+*/
+static void links_lead(struct slab *table, uint32_t slab, uint32_t head, uint32_t list)
+	/*@ ghost (struct kmem_cache *cache, uint32_t n) */
+{
+	table[slab].list = list;
+	table[slab].prev = SLAB_NO_SLAB;
+	table[slab].next = head;
+	if (head != SLAB_NO_SLAB)
+		table[head].prev = slab;
+}
+
+/* Takes a slab out from between its neighbours. */
+/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
+    requires slab: shelved(table, n, cache, slab);
+    requires nexts: nexts_linked(table, n, cache);
+    requires prevs: prevs_linked(table, n, cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns table[0 .. n - 1].next, table[0 .. n - 1].prev, table[slab].list;
+    ensures nexts: nexts_linked(table, n, cache);
+    ensures prevs: prevs_linked(table, n, cache);
+    ensures none: table[slab].list == LIST_NONE;
+    ensures own: table[slab].next == \old(table[slab].next) &&
+      table[slab].prev == \old(table[slab].prev);
+    ensures before: table[slab].prev != SLAB_NO_SLAB ==>
+      table[table[slab].prev].next == table[slab].next;
+    ensures after: table[slab].next != SLAB_NO_SLAB ==>
+      table[table[slab].next].prev == table[slab].prev;
+    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, \old(table[slab].prev), slab);
+    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, \old(table[slab].next), slab);
+    ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
+    ensures owners: owners_kept{Pre, Post}(table, n);
+    ensures free_counts: free_counts_kept{Pre, Post}(table, n);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures ends: ends_kept{Pre, Post}(cache);
+    ensures counts: counts_moved{Pre, Post}(cache, LIST_NONE, 0);
+*/
+static void chain_remove(struct slab *table, uint32_t slab)
+	/*@ ghost (struct kmem_cache *cache, uint32_t n) */
+{
+	/*@ ghost uint32_t next = table[slab].next, prev = table[slab].prev; */
+
+	links_cut(table, slab) /*@ ghost (cache, n) */;
+	/*@ assert same: \forall integer i; shelved(table, n, cache, i) ==> i != slab &&
+	      shelved{Pre}(table, n, cache, i); */
+	/*@ assert nexts_near: shelved(table, n, cache, prev) && next != SLAB_NO_SLAB ==>
+	      shelved_in(table, n, cache, next, table[prev].list) && table[next].prev == prev; */
+	/*@ assert nexts_old: \forall integer i, j; shelved(table, n, cache, i) && i != prev &&
+	      table[i].next == j && j != SLAB_NO_SLAB ==>
+	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
+	      \at(table[j].prev, Pre) == i; */
+	/*@ assert nexts_far: \forall integer i, j; shelved(table, n, cache, i) && i != prev &&
+	      table[i].next == j && j != SLAB_NO_SLAB ==> j != slab && j != next; */
+	/*@ assert nexts_others: \forall integer i; shelved(table, n, cache, i) && i != prev &&
+	      table[i].next != SLAB_NO_SLAB ==>
+	      shelved_in(table, n, cache, table[i].next, table[i].list) &&
+	      table[table[i].next].prev == i; */
+	/*@ assert prevs_near: shelved(table, n, cache, next) && prev != SLAB_NO_SLAB ==>
+	      shelved_in(table, n, cache, prev, table[next].list) && table[prev].next == next; */
+	/*@ assert prevs_old: \forall integer i, j; shelved(table, n, cache, i) && i != next &&
+	      table[i].prev == j && j != SLAB_NO_SLAB ==>
+	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
+	      \at(table[j].next, Pre) == i; */
+	/*@ assert prevs_far: \forall integer i, j; shelved(table, n, cache, i) && i != next &&
+	      table[i].prev == j && j != SLAB_NO_SLAB ==> j != slab && j != prev; */
+	/*@ assert prevs_others: \forall integer i; shelved(table, n, cache, i) && i != next &&
+	      table[i].prev != SLAB_NO_SLAB ==>
+	      shelved_in(table, n, cache, table[i].prev, table[i].list) &&
+	      table[table[i].prev].next == i; */
+}
+
+/* Puts a slab that is in no list before the first of one. */
+/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
+    requires slab: slab < n && table[slab].owner == cache && table[slab].list >= LIST_COUNT;
+    requires list: list < LIST_COUNT;
+    requires head: head != SLAB_NO_SLAB ==> shelved_in(table, n, cache, head, list) &&
+      table[head].prev == SLAB_NO_SLAB;
+    requires nexts: nexts_linked(table, n, cache);
+    requires prevs: prevs_linked(table, n, cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns table[slab].next, table[0 .. n - 1].prev, table[slab].list;
+    ensures nexts: nexts_linked(table, n, cache);
+    ensures prevs: prevs_linked(table, n, cache);
+    ensures where: table[slab].list == list;
+    ensures first: table[slab].prev == SLAB_NO_SLAB && table[slab].next == head;
+    ensures second: head != SLAB_NO_SLAB ==> table[head].prev == slab;
+    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, slab, slab);
+    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, head, slab);
+    ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
+    ensures owners: owners_kept{Pre, Post}(table, n);
+    ensures free_counts: free_counts_kept{Pre, Post}(table, n);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures ends: ends_kept{Pre, Post}(cache);
+    ensures counts: counts_moved{Pre, Post}(cache, LIST_NONE, 0);
+*/
+static void chain_insert(struct slab *table, uint32_t slab, uint32_t head, uint32_t list)
+	/*@ ghost (struct kmem_cache *cache, uint32_t n) */
+{
+	links_lead(table, slab, head, list) /*@ ghost (cache, n) */;
+}
+
+/*@ ghost
+  /@ requires memory: table_memory(table, n);
+     terminates always: \true;
+     exits never: \false;
+     assigns \nothing;
+     ensures bounded: count_bounded(table, n, cache, slab);
+  @/
+  void count_shelved(struct slab *table, uint32_t n, struct kmem_cache *cache, uint32_t slab) {
+    /@ loop invariant range: 0 <= i <= n;
+       loop invariant bounded: count_bounded(table, i, cache, slab);
+       loop assigns i;
+       loop variant n - i;
+    @/
+    for (uint32_t i = 0; i < n; i++)
+      ;
+  }
+*/
+
+/* --- each of the two, with the other unchanged --- */
+
+/*@ requires memory: shelf_memory(cache);
+    requires list: list < LIST_COUNT;
+    requires some: 0 < cache->slabs;
+    requires empty: list == LIST_EMPTY ==> 0 < cache->empty_slabs;
+    requires full: list == LIST_FULL ==> 0 < cache->full_slabs;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[list], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs;
+    ensures head: cache->list[list] == (prev == SLAB_NO_SLAB ? next : \old(cache->list[list]));
+    ensures heads: heads_kept_but{Pre, Post}(cache, list);
+    ensures last: cache->empty_last ==
+      (next == SLAB_NO_SLAB && list == LIST_EMPTY ? prev : \old(cache->empty_last));
+    ensures counts: counts_moved{Pre, Post}(cache, list, -1);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures links: links_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+    ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+*/
+SLABPOOL_UNDER(cache_locks)
+static void leave_list(struct kmem_cache *cache, uint32_t list, uint32_t prev, uint32_t next)
+{
+	count_out(cache, list);
+	ends_without(cache, list, prev, next);
+}
+
+/*@ requires memory: shelf_memory(cache);
+    requires list: list < LIST_COUNT;
+    requires room: cache->slabs < UINT32_MAX && cache->empty_slabs < UINT32_MAX &&
+      cache->full_slabs < UINT32_MAX;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[list], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs;
+    ensures head: cache->list[list] == slab;
+    ensures heads: heads_kept_but{Pre, Post}(cache, list);
+    ensures second: \result == \old(cache->list[list]);
+    ensures last: cache->empty_last ==
+      (\result == SLAB_NO_SLAB && list == LIST_EMPTY ? slab : \old(cache->empty_last));
+    ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures links: links_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+    ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+*/
+SLABPOOL_UNDER(cache_locks)
+static uint32_t join_list(struct kmem_cache *cache, uint32_t list, uint32_t slab)
+{
+	count_in(cache, list);
+	return ends_with(cache, list, slab);
+}
+
+/* --- both --- */
+
+/* Takes a slab out of its list. */
+/*@ requires memory: shelf_memory(cache);
+    requires shelf: shelf_ok(cache);
+    requires slab: on_shelf(cache, slab);
+    requires filed: shelf_filed_but(cache, slab);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, cache->arena->slab[0 .. cache->arena->pages - 1].next,
+      cache->arena->slab[0 .. cache->arena->pages - 1].prev, cache->arena->slab[slab].list;
+    ensures shelf: shelf_ok(cache);
+    ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
+    ensures out: cache->arena->slab[slab].list == LIST_NONE;
+    ensures counts: counts_moved{Pre, Post}(cache, \old(cache->arena->slab[slab].list), -1);
+    ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+    ensures foreign: foreign_kept_but{Pre, Post}(cache->arena->slab, cache->arena->pages, cache,
+      slab);
+*/
+SLABPOOL_UNDER(cache_locks)
+static void take_off(struct kmem_cache *cache, uint32_t slab)
 {
 	struct slab *table = cache->arena->slab;
-	struct slab *s = &table[slab];
+	uint32_t list = table[slab].list;
+	/*@ ghost uint32_t n = cache->arena->pages; */
+	/*@ ghost uint32_t next = table[slab].next, prev = table[slab].prev; */
+	/*@ ghost uint32_t head = cache->list[list]; */
 
-	if (s->list == LIST_NONE)
-		return;
-	count_out(cache, s->list);
-	if (s->prev == SLAB_NO_SLAB)
-		cache->list[s->list] = s->next;
-	else
-		table[s->prev].next = s->next;
-	if (s->next != SLAB_NO_SLAB)
-		table[s->next].prev = s->prev;
-	else if (s->list == LIST_EMPTY)
-		cache->empty_last = s->prev;
-	s->list = LIST_NONE;
+	/*@ ghost count_shelved(table, n, cache, slab); */
+	leave_list(cache, list, table[slab].prev, table[slab].next);
+	/*@ assert nexts_before: nexts_linked(table, n, cache); */
+	/*@ assert prevs_before: prevs_linked(table, n, cache); */
+	chain_remove(table, slab) /*@ ghost (cache, n) */;
+	/*@ assert fixed: shelf_fixed{Pre, Here}(cache); */
+	/*@ assert ends: heads_kept_but{Pre, Here}(cache, list) && cache->list[list] ==
+	      (prev == SLAB_NO_SLAB ? next : head); */
+	/*@ assert last: cache->empty_last == (next == SLAB_NO_SLAB && list == LIST_EMPTY ? prev :
+	      \at(cache->empty_last, Pre)); */
+	/*@ assert counts: counts_moved{Pre, Here}(cache, list, -1); */
+	/*@ assert own: table[slab].next == next && table[slab].prev == prev; */
+	/*@ assert other_nexts: nexts_kept_but{Pre, Here}(table, n, prev, slab); */
+	/*@ assert other_prevs: prevs_kept_but{Pre, Here}(table, n, next, slab); */
+	/*@ assert other_lists: lists_kept_but{Pre, Here}(table, n, slab); */
+	/*@ assert foreign: foreign_kept_but{Pre, Here}(table, n, cache, slab); */
+	/*@ assert firsts: firsts_linked(table, n, cache); */
+	/*@ assert heads: heads_linked(table, n, cache); */
+	/*@ assert lasts: lasts_linked(table, n, cache); */
+	/*@ assert tail: tail_linked(table, n, cache); */
+	/*@ ghost
+	  /@ loop invariant range: 0 <= i <= n;
+	     loop invariant count: counted_out{Pre, Here}(table, i, cache, slab, list);
+	     loop assigns i;
+	     loop variant n - i;
+	  @/
+	  for (uint32_t i = 0; i < n; i++)
+	    ;
+	*/
+	/*@ assert exact: counts_exact(table, n, cache); */
+}
+
+/* Makes a slab that is in no list the first of its own. */
+/*@ requires memory: shelf_memory(cache);
+    requires shelf: shelf_ok(cache);
+    requires slab: slab < cache->arena->pages && cache->arena->slab[slab].owner == cache;
+    requires out: cache->arena->slab[slab].list >= LIST_COUNT;
+    requires list: list == list_for(cache, cache->arena->slab[slab].free_count);
+    requires filed: shelf_filed_but(cache, SLAB_NO_SLAB);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, cache->arena->slab[slab].next,
+      cache->arena->slab[0 .. cache->arena->pages - 1].prev, cache->arena->slab[slab].list;
+    ensures shelf: shelf_ok(cache);
+    ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
+    ensures shelved: cache->arena->slab[slab].list == list && cache->list[list] == slab;
+    ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+    ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+    ensures foreign: foreign_kept_but{Pre, Post}(cache->arena->slab, cache->arena->pages, cache,
+      slab);
+*/
+SLABPOOL_UNDER(cache_locks)
+static void put_on(struct kmem_cache *cache, uint32_t slab, uint32_t list)
+{
+	struct slab *table = cache->arena->slab;
+	uint32_t head;
+	/*@ ghost uint32_t n = cache->arena->pages; */
+
+	/*@ ghost count_shelved(table, n, cache, slab); */
+	head = join_list(cache, list, slab);
+	/*@ assert nexts_before: nexts_linked(table, n, cache); */
+	/*@ assert prevs_before: prevs_linked(table, n, cache); */
+	chain_insert(table, slab, head, list) /*@ ghost (cache, n) */;
+	/*@ assert fixed: shelf_fixed{Pre, Here}(cache); */
+	/*@ assert ends: heads_kept_but{Pre, Here}(cache, list) && cache->list[list] == slab; */
+	/*@ assert last: cache->empty_last == (head == SLAB_NO_SLAB && list == LIST_EMPTY ? slab :
+	      \at(cache->empty_last, Pre)); */
+	/*@ assert counts: counts_moved{Pre, Here}(cache, list, 1); */
+	/*@ assert other_nexts: nexts_kept_but{Pre, Here}(table, n, slab, slab); */
+	/*@ assert other_prevs: prevs_kept_but{Pre, Here}(table, n, head, slab); */
+	/*@ assert other_lists: lists_kept_but{Pre, Here}(table, n, slab); */
+	/*@ assert foreign: foreign_kept_but{Pre, Here}(table, n, cache, slab); */
+	/*@ assert firsts: firsts_linked(table, n, cache); */
+	/*@ assert heads: heads_linked(table, n, cache); */
+	/*@ assert lasts: lasts_linked(table, n, cache); */
+	/*@ assert tail: tail_linked(table, n, cache); */
+	/*@ ghost
+	  /@ loop invariant range: 0 <= i <= n;
+	     loop invariant count: counted_in{Pre, Here}(table, i, cache, slab, list);
+	     loop assigns i;
+	     loop variant n - i;
+	  @/
+	  for (uint32_t i = 0; i < n; i++)
+	    ;
+	*/
+	/*@ assert exact: counts_exact(table, n, cache); */
+}
+
+void shelf_remove(struct kmem_cache *cache, uint32_t slab)
+{
+	if (cache->arena->slab[slab].list < LIST_COUNT)
+		take_off(cache, slab);
 }
 
 void shelf_file(struct kmem_cache *cache, uint32_t slab)
 {
-	struct slab *table = cache->arena->slab;
-	struct slab *s = &table[slab];
+	struct slab *s = &cache->arena->slab[slab];
 	uint32_t list = list_of(cache, s->free_count);
-	uint32_t head = cache->list[list];
 
 	if (s->list == list)
 		return;
 	shelf_remove(cache, slab);
-	s->list = list;
-	s->prev = SLAB_NO_SLAB;
-	s->next = head;
-	if (head != SLAB_NO_SLAB)
-		table[head].prev = slab;
-	else if (list == LIST_EMPTY)
-		cache->empty_last = slab;
-	cache->list[list] = slab;
-	count_in(cache, list);
+	put_on(cache, slab, list);
 }
 
 uint32_t shelf_pick(const struct kmem_cache *cache)
 {
 	uint32_t list;
 
+	/*@ loop invariant range: 0 <= list <= LIST_EMPTY + 1;
+	    loop invariant none: heads_empty(cache, list);
+	    loop assigns list;
+	    loop variant LIST_EMPTY + 1 - list;
+	*/
 	for (list = LIST_PARTIAL_3; list <= LIST_EMPTY; list++)
 		if (cache->list[list] != SLAB_NO_SLAB)
 			return cache->list[list];
