@@ -96,8 +96,8 @@ struct kmem_cache {
 #undef GUARDED
 };
 
-#include "../../proofs/logic/Cache.acsl"
 #include "../../proofs/logic/Shelf.acsl"
+#include "../../proofs/logic/Cache.acsl"
 
 /* --- shelf.c: which slab is in which list --- */
 /*@ requires memory: \valid(cache);
@@ -122,6 +122,9 @@ void shelf_init(struct kmem_cache *cache);
     ensures shelf: shelf_ok(cache);
     ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     ensures shelved: on_shelf(cache, slab);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+    ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures foreign: foreign_kept_but{Pre, Post}(cache->arena->slab, cache->arena->pages, cache,
       slab);
 */
@@ -142,6 +145,9 @@ void shelf_file(struct kmem_cache *cache, uint32_t slab);
     ensures out: cache->arena->slab[slab].list >= LIST_COUNT;
     ensures counts: counts_moved{Pre, Post}(cache, \old(cache->arena->slab[slab].list),
       \old(cache->arena->slab[slab].list) < LIST_COUNT ? -1 : 0);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+    ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures foreign: foreign_kept_but{Pre, Post}(cache->arena->slab, cache->arena->pages, cache,
       slab);
 */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks: the arena's and the one for making arenas. In the proof they are monitors: whatever a lock
- * protects may have changed when it is taken, and its invariant holds; it has to hold when the lock
- * is given back (proofs/SOUNDNESS.md).
+ * Locks: an arena's, the one for making arenas, a cache's. In the proof they are monitors: whatever
+ * a lock protects may have changed when it is taken, and its invariant holds; it has to hold when
+ * the lock is given back (proofs/SOUNDNESS.md).
  */
 #include "core/locks.h"
 
@@ -30,4 +30,20 @@ void descriptors_lock(struct slabpool *pool, struct arena *arena)
 void arena_unlock(struct slabpool *pool, struct arena *arena)
 {
 	sync_unlock(pool, &arena->lock);
+}
+
+void cache_lock(struct kmem_cache *cache)
+{
+	sync_lock(cache->pool, &cache->lock);
+}
+
+void cache_lock_to_file(struct kmem_cache *cache)
+	/*@ ghost (uint32_t slab) */
+{
+	sync_lock(cache->pool, &cache->lock);
+}
+
+void cache_unlock(struct kmem_cache *cache)
+{
+	sync_unlock(cache->pool, &cache->lock);
 }

@@ -202,97 +202,6 @@ static void links_lead(struct slab *table, uint32_t slab, uint32_t head, uint32_
 		table[head].prev = slab;
 }
 
-/* Takes a slab out from between its neighbours. */
-/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
-    requires slab: shelved(table, n, cache, slab);
-    requires nexts: nexts_linked(table, n, cache);
-    requires prevs: prevs_linked(table, n, cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns table[0 .. n - 1].next, table[0 .. n - 1].prev, table[slab].list;
-    ensures nexts: nexts_linked(table, n, cache);
-    ensures prevs: prevs_linked(table, n, cache);
-    ensures none: table[slab].list == LIST_NONE;
-    ensures own: table[slab].next == \old(table[slab].next) &&
-      table[slab].prev == \old(table[slab].prev);
-    ensures before: table[slab].prev != SLAB_NO_SLAB ==>
-      table[table[slab].prev].next == table[slab].next;
-    ensures after: table[slab].next != SLAB_NO_SLAB ==>
-      table[table[slab].next].prev == table[slab].prev;
-    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, \old(table[slab].prev), slab);
-    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, \old(table[slab].next), slab);
-    ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
-    ensures owners: owners_kept{Pre, Post}(table, n);
-    ensures free_counts: free_counts_kept{Pre, Post}(table, n);
-    ensures fixed: shelf_fixed{Pre, Post}(cache);
-    ensures ends: ends_kept{Pre, Post}(cache);
-    ensures counts: counts_moved{Pre, Post}(cache, LIST_NONE, 0);
-*/
-static void chain_remove(struct slab *table, uint32_t slab)
-	/*@ ghost (struct kmem_cache *cache, uint32_t n) */
-{
-	/*@ ghost uint32_t next = table[slab].next, prev = table[slab].prev; */
-
-	links_cut(table, slab) /*@ ghost (cache, n) */;
-	/*@ assert same: \forall integer i; shelved(table, n, cache, i) ==> i != slab &&
-	      shelved{Pre}(table, n, cache, i); */
-	/*@ assert nexts_near: shelved(table, n, cache, prev) && next != SLAB_NO_SLAB ==>
-	      shelved_in(table, n, cache, next, table[prev].list) && table[next].prev == prev; */
-	/*@ assert nexts_old: \forall integer i, j; shelved(table, n, cache, i) && i != prev &&
-	      table[i].next == j && j != SLAB_NO_SLAB ==>
-	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
-	      \at(table[j].prev, Pre) == i; */
-	/*@ assert nexts_far: \forall integer i, j; shelved(table, n, cache, i) && i != prev &&
-	      table[i].next == j && j != SLAB_NO_SLAB ==> j != slab && j != next; */
-	/*@ assert nexts_others: \forall integer i; shelved(table, n, cache, i) && i != prev &&
-	      table[i].next != SLAB_NO_SLAB ==>
-	      shelved_in(table, n, cache, table[i].next, table[i].list) &&
-	      table[table[i].next].prev == i; */
-	/*@ assert prevs_near: shelved(table, n, cache, next) && prev != SLAB_NO_SLAB ==>
-	      shelved_in(table, n, cache, prev, table[next].list) && table[prev].next == next; */
-	/*@ assert prevs_old: \forall integer i, j; shelved(table, n, cache, i) && i != next &&
-	      table[i].prev == j && j != SLAB_NO_SLAB ==>
-	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
-	      \at(table[j].next, Pre) == i; */
-	/*@ assert prevs_far: \forall integer i, j; shelved(table, n, cache, i) && i != next &&
-	      table[i].prev == j && j != SLAB_NO_SLAB ==> j != slab && j != prev; */
-	/*@ assert prevs_others: \forall integer i; shelved(table, n, cache, i) && i != next &&
-	      table[i].prev != SLAB_NO_SLAB ==>
-	      shelved_in(table, n, cache, table[i].prev, table[i].list) &&
-	      table[table[i].prev].next == i; */
-}
-
-/* Puts a slab that is in no list before the first of one. */
-/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
-    requires slab: slab < n && table[slab].owner == cache && table[slab].list >= LIST_COUNT;
-    requires list: list < LIST_COUNT;
-    requires head: head != SLAB_NO_SLAB ==> shelved_in(table, n, cache, head, list) &&
-      table[head].prev == SLAB_NO_SLAB;
-    requires nexts: nexts_linked(table, n, cache);
-    requires prevs: prevs_linked(table, n, cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns table[slab].next, table[0 .. n - 1].prev, table[slab].list;
-    ensures nexts: nexts_linked(table, n, cache);
-    ensures prevs: prevs_linked(table, n, cache);
-    ensures where: table[slab].list == list;
-    ensures first: table[slab].prev == SLAB_NO_SLAB && table[slab].next == head;
-    ensures second: head != SLAB_NO_SLAB ==> table[head].prev == slab;
-    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, slab, slab);
-    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, head, slab);
-    ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
-    ensures owners: owners_kept{Pre, Post}(table, n);
-    ensures free_counts: free_counts_kept{Pre, Post}(table, n);
-    ensures fixed: shelf_fixed{Pre, Post}(cache);
-    ensures ends: ends_kept{Pre, Post}(cache);
-    ensures counts: counts_moved{Pre, Post}(cache, LIST_NONE, 0);
-*/
-static void chain_insert(struct slab *table, uint32_t slab, uint32_t head, uint32_t list)
-	/*@ ghost (struct kmem_cache *cache, uint32_t n) */
-{
-	links_lead(table, slab, head, list) /*@ ghost (cache, n) */;
-}
-
 /*@ ghost
   /@ requires memory: table_memory(table, n);
      terminates always: \true;
@@ -365,6 +274,83 @@ static uint32_t join_list(struct kmem_cache *cache, uint32_t list, uint32_t slab
 
 /* --- both --- */
 
+/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
+    requires slab: slab < n && table[slab].list < LIST_COUNT;
+    requires links: link_inside(table[slab].next, n) && link_inside(table[slab].prev, n);
+    requires some: 0 < cache->slabs;
+    requires empty: table[slab].list == LIST_EMPTY ==> 0 < cache->empty_slabs;
+    requires full: table[slab].list == LIST_FULL ==> 0 < cache->full_slabs;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, table[0 .. n - 1].next, table[0 .. n - 1].prev, table[slab].list;
+    ensures head: cache->list[\old(table[slab].list)] == (\old(table[slab].prev) == SLAB_NO_SLAB ?
+      \old(table[slab].next) : \old(cache->list[table[slab].list]));
+    ensures heads: heads_kept_but{Pre, Post}(cache, \old(table[slab].list));
+    ensures last: cache->empty_last == (\old(table[slab].next) == SLAB_NO_SLAB &&
+      \old(table[slab].list) == LIST_EMPTY ? \old(table[slab].prev) : \old(cache->empty_last));
+    ensures counts: counts_moved{Pre, Post}(cache, \old(table[slab].list), -1);
+    ensures none: table[slab].list == LIST_NONE;
+    ensures before: \old(table[slab].prev) != SLAB_NO_SLAB ==>
+      table[\old(table[slab].prev)].next == \old(table[slab].next);
+    ensures after: \old(table[slab].next) != SLAB_NO_SLAB ==>
+      table[\old(table[slab].next)].prev == \old(table[slab].prev);
+    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, \old(table[slab].prev), slab);
+    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, \old(table[slab].next), slab);
+    ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
+    ensures owners: owners_kept{Pre, Post}(table, n);
+    ensures free_counts: free_counts_kept{Pre, Post}(table, n);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+*/
+SLABPOOL_UNDER(cache_locks)
+static void cut_out(struct kmem_cache *cache, struct slab *table, uint32_t slab)
+	/*@ ghost (uint32_t n) */
+{
+	uint32_t list = table[slab].list, prev = table[slab].prev, next = table[slab].next;
+	/*@ ghost uint32_t head = cache->list[list]; */
+
+	leave_list(cache, list, prev, next);
+	/*@ assert own: table[slab].next == next && table[slab].prev == prev; */
+	/*@ assert head: cache->list[list] == (prev == SLAB_NO_SLAB ? next : head); */
+	links_cut(table, slab) /*@ ghost (cache, n) */;
+	/*@ assert head_kept: cache->list[list] == (prev == SLAB_NO_SLAB ? next : head); */
+}
+
+/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
+    requires slab: slab < n && list < LIST_COUNT;
+    requires links: link_inside(cache->list[list], n) && slab != cache->list[list];
+    requires room: cache->slabs < UINT32_MAX && cache->empty_slabs < UINT32_MAX &&
+      cache->full_slabs < UINT32_MAX;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, table[slab].next, table[0 .. n - 1].prev, table[slab].list;
+    ensures head: cache->list[list] == slab;
+    ensures heads: heads_kept_but{Pre, Post}(cache, list);
+    ensures last: cache->empty_last == (\old(cache->list[list]) == SLAB_NO_SLAB &&
+      list == LIST_EMPTY ? slab : \old(cache->empty_last));
+    ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+    ensures where: table[slab].list == list;
+    ensures first: table[slab].prev == SLAB_NO_SLAB &&
+      table[slab].next == \old(cache->list[list]);
+    ensures second: \old(cache->list[list]) != SLAB_NO_SLAB ==>
+      table[\old(cache->list[list])].prev == slab;
+    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, slab, slab);
+    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, \old(cache->list[list]), slab);
+    ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
+    ensures owners: owners_kept{Pre, Post}(table, n);
+    ensures free_counts: free_counts_kept{Pre, Post}(table, n);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+*/
+SLABPOOL_UNDER(cache_locks)
+static void put_first(struct kmem_cache *cache, struct slab *table, uint32_t slab, uint32_t list)
+	/*@ ghost (uint32_t n) */
+{
+	uint32_t head = join_list(cache, list, slab);
+
+	links_lead(table, slab, head, list) /*@ ghost (cache, n) */;
+}
+
 /* Takes a slab out of its list. */
 /*@ requires memory: shelf_memory(cache);
     requires shelf: shelf_ok(cache);
@@ -379,6 +365,8 @@ static uint32_t join_list(struct kmem_cache *cache, uint32_t list, uint32_t slab
     ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     ensures out: cache->arena->slab[slab].list == LIST_NONE;
     ensures counts: counts_moved{Pre, Post}(cache, \old(cache->arena->slab[slab].list), -1);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures foreign: foreign_kept_but{Pre, Post}(cache->arena->slab, cache->arena->pages, cache,
       slab);
@@ -387,31 +375,42 @@ SLABPOOL_UNDER(cache_locks)
 static void take_off(struct kmem_cache *cache, uint32_t slab)
 {
 	struct slab *table = cache->arena->slab;
-	uint32_t list = table[slab].list;
-	/*@ ghost uint32_t n = cache->arena->pages; */
+	/*@ ghost uint32_t n = cache->arena->pages, list = table[slab].list; */
 	/*@ ghost uint32_t next = table[slab].next, prev = table[slab].prev; */
-	/*@ ghost uint32_t head = cache->list[list]; */
 
 	/*@ ghost count_shelved(table, n, cache, slab); */
-	leave_list(cache, list, table[slab].prev, table[slab].next);
-	/*@ assert nexts_before: nexts_linked(table, n, cache); */
-	/*@ assert prevs_before: prevs_linked(table, n, cache); */
-	chain_remove(table, slab) /*@ ghost (cache, n) */;
-	/*@ assert fixed: shelf_fixed{Pre, Here}(cache); */
-	/*@ assert ends: heads_kept_but{Pre, Here}(cache, list) && cache->list[list] ==
-	      (prev == SLAB_NO_SLAB ? next : head); */
-	/*@ assert last: cache->empty_last == (next == SLAB_NO_SLAB && list == LIST_EMPTY ? prev :
-	      \at(cache->empty_last, Pre)); */
-	/*@ assert counts: counts_moved{Pre, Here}(cache, list, -1); */
-	/*@ assert own: table[slab].next == next && table[slab].prev == prev; */
-	/*@ assert other_nexts: nexts_kept_but{Pre, Here}(table, n, prev, slab); */
-	/*@ assert other_prevs: prevs_kept_but{Pre, Here}(table, n, next, slab); */
-	/*@ assert other_lists: lists_kept_but{Pre, Here}(table, n, slab); */
-	/*@ assert foreign: foreign_kept_but{Pre, Here}(table, n, cache, slab); */
+	/*@ assert inside: link_inside(next, n) && link_inside(prev, n); */
+	cut_out(cache, table, slab) /*@ ghost (n) */;
+	/*@ assert same: \forall integer i; shelved(table, n, cache, i) ==> i != slab &&
+	      shelved_in{Pre}(table, n, cache, i, table[i].list); */
+	/*@ assert firsts_old: \forall integer i, l; shelved_in(table, n, cache, i, l) &&
+	      i != next && l < LIST_COUNT && table[i].prev == SLAB_NO_SLAB ==>
+	      \at(cache->list[l], Pre) == i && i != slab; */
 	/*@ assert firsts: firsts_linked(table, n, cache); */
 	/*@ assert heads: heads_linked(table, n, cache); */
 	/*@ assert lasts: lasts_linked(table, n, cache); */
 	/*@ assert tail: tail_linked(table, n, cache); */
+	/*@ assert foreign: foreign_kept_but{Pre, Here}(table, n, cache, slab); */
+	/*@ assert nexts_near: shelved(table, n, cache, prev) && next != SLAB_NO_SLAB ==>
+	      shelved_in(table, n, cache, next, table[prev].list) && table[next].prev == prev; */
+	/*@ assert nexts_old: \forall integer i, j; shelved(table, n, cache, i) && i != prev &&
+	      table[i].next == j && j != SLAB_NO_SLAB ==>
+	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
+	      prev_is{Pre}(table, j, i); */
+	/*@ assert nexts_far: \forall integer i, j; shelved(table, n, cache, i) && i != prev &&
+	      table[i].next == j && j != SLAB_NO_SLAB ==> j != slab && j != next; */
+	/*@ assert nexts: nexts_linked(table, n, cache); */
+	/*@ assert prevs_near: shelved(table, n, cache, next) && prev != SLAB_NO_SLAB ==>
+	      shelved_in(table, n, cache, prev, table[next].list) && table[prev].next == next; */
+	/*@ assert prevs_old: \forall integer i, j; shelved(table, n, cache, i) && i != next &&
+	      table[i].prev == j && j != SLAB_NO_SLAB ==>
+	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
+	      next_is{Pre}(table, j, i); */
+	/*@ assert prevs_far: \forall integer i, j; shelved(table, n, cache, i) && i != next &&
+	      table[i].prev == j && j != SLAB_NO_SLAB ==> j != slab && j != prev; */
+	/*@ assert prevs: prevs_linked(table, n, cache); */
+	/*@ assert filed: \forall integer i; shelved(table, n, cache, i) ==>
+	      list_for(cache, table[i].free_count) == table[i].list; */
 	/*@ ghost
 	  /@ loop invariant range: 0 <= i <= n;
 	     loop invariant count: counted_out{Pre, Here}(table, i, cache, slab, list);
@@ -440,6 +439,8 @@ static void take_off(struct kmem_cache *cache, uint32_t slab)
     ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     ensures shelved: cache->arena->slab[slab].list == list && cache->list[list] == slab;
     ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+    ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures foreign: foreign_kept_but{Pre, Post}(cache->arena->slab, cache->arena->pages, cache,
       slab);
@@ -448,27 +449,30 @@ SLABPOOL_UNDER(cache_locks)
 static void put_on(struct kmem_cache *cache, uint32_t slab, uint32_t list)
 {
 	struct slab *table = cache->arena->slab;
-	uint32_t head;
-	/*@ ghost uint32_t n = cache->arena->pages; */
+	/*@ ghost uint32_t n = cache->arena->pages, head = cache->list[list]; */
 
 	/*@ ghost count_shelved(table, n, cache, slab); */
-	head = join_list(cache, list, slab);
-	/*@ assert nexts_before: nexts_linked(table, n, cache); */
-	/*@ assert prevs_before: prevs_linked(table, n, cache); */
-	chain_insert(table, slab, head, list) /*@ ghost (cache, n) */;
-	/*@ assert fixed: shelf_fixed{Pre, Here}(cache); */
-	/*@ assert ends: heads_kept_but{Pre, Here}(cache, list) && cache->list[list] == slab; */
-	/*@ assert last: cache->empty_last == (head == SLAB_NO_SLAB && list == LIST_EMPTY ? slab :
-	      \at(cache->empty_last, Pre)); */
-	/*@ assert counts: counts_moved{Pre, Here}(cache, list, 1); */
-	/*@ assert other_nexts: nexts_kept_but{Pre, Here}(table, n, slab, slab); */
-	/*@ assert other_prevs: prevs_kept_but{Pre, Here}(table, n, head, slab); */
-	/*@ assert other_lists: lists_kept_but{Pre, Here}(table, n, slab); */
-	/*@ assert foreign: foreign_kept_but{Pre, Here}(table, n, cache, slab); */
+	/*@ assert inside: link_inside(head, n) && head != slab; */
+	put_first(cache, table, slab, list) /*@ ghost (n) */;
+	/*@ assert same: \forall integer i; shelved(table, n, cache, i) && i != slab ==>
+	      shelved_in{Pre}(table, n, cache, i, table[i].list); */
 	/*@ assert firsts: firsts_linked(table, n, cache); */
 	/*@ assert heads: heads_linked(table, n, cache); */
 	/*@ assert lasts: lasts_linked(table, n, cache); */
 	/*@ assert tail: tail_linked(table, n, cache); */
+	/*@ assert foreign: foreign_kept_but{Pre, Here}(table, n, cache, slab); */
+	/*@ assert nexts_old: \forall integer i, j; shelved(table, n, cache, i) && i != slab &&
+	      table[i].next == j && j != SLAB_NO_SLAB ==>
+	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
+	      prev_is{Pre}(table, j, i); */
+	/*@ assert nexts: nexts_linked(table, n, cache); */
+	/*@ assert prevs_old: \forall integer i, j; shelved(table, n, cache, i) && i != slab &&
+	      i != head && table[i].prev == j && j != SLAB_NO_SLAB ==>
+	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
+	      next_is{Pre}(table, j, i); */
+	/*@ assert prevs: prevs_linked(table, n, cache); */
+	/*@ assert filed: \forall integer i; shelved(table, n, cache, i) ==>
+	      list_for(cache, table[i].free_count) == table[i].list; */
 	/*@ ghost
 	  /@ loop invariant range: 0 <= i <= n;
 	     loop invariant count: counted_in{Pre, Here}(table, i, cache, slab, list);
