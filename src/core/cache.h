@@ -222,6 +222,19 @@ void slabs_trim_default(struct kmem_cache *cache);
 SLABPOOL_OUTSIDE(cache_locks)
 void slabs_close(struct kmem_cache *cache);
 
+/* One more of what is counted; the count stays at its end. */
+/*@ requires memory: \valid(count);
+    terminates always: \true;
+    exits never: \false;
+    assigns *count;
+    ensures more: *count == (\old(*count) == UINT64_MAX ? UINT64_MAX : \old(*count) + 1);
+*/
+static inline void cache_count(uint64_t *count)
+{
+	if (*count < UINT64_MAX)
+		*count += 1;
+}
+
 /* --- depot.c: between magazines and slabs --- */
 /* Takes up to n objects out of slabs, ascending. Their state bytes stay 0. */
 /*@ requires cache: cache_ready(cache);

@@ -43,101 +43,20 @@
  * Locking: the cache's lock protects lists, slabs and depot. The allocator's own caches may be
  * locked under it.
  */
-#include "core/check.h"
 #include "core/instance.h"
 #include "core/locks.h"
-#include "core/lookup.h"
+#include "core/stock.h"
 #include "core/thread.h"
 
 /* Smaller objects share cache lines and come with their neighbours. */
 #define PREFETCH_STRIDE 128u
 /* How much larger a magazine's next store is. */
 #define GROWTH 4u
-/* Empty stores that a cache keeps. */
-#define SPARES 64u
 /* A home with as many full magazines takes none of a thread that ends. */
 #define HOME_LEFT 8u
 /* Exchanges between two looks at the clock, and old magazines that one exchange empties. */
 #define EXCHANGES_A_LOOK 16u
 #define OLD_AT_ONCE 2u
-
-uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n)
-{
-	uint32_t got = 0;
-
-	while (got < n) {
-		uint32_t index, which = shelf_pick(cache);
-
-		if (which == SLAB_NO_SLAB)
-			break;
-		do {
-			index = slab_take(&cache->arena->slab[which]);
-			if (index == SLAB_NO_OBJECT)
-				break;
-			objects[got++] = lookup_address(cache->arena, which, index);
-		} while (got < n);
-		shelf_file(cache, which);
-	}
-	cache->free_objects -= got;
-	return got;
-}
-
-/* Gives one object back to its slab, which is to be filed; SLAB_NO_SLAB if that has it already. */
-SLABPOOL_UNDER(cache_locks)
-static uint32_t give_one(struct kmem_cache *cache, void *object)
-{
-	struct arena *arena = cache->arena;
-	size_t offset = (uintptr_t)object - arena->address;
-	uint32_t page = (uint32_t)(offset >> SLABPOOL_PAGE_SHIFT);
-	uint32_t which = slabpool_load_u32(&arena->page_map[page]) - 1;
-	struct slab *slab = &arena->slab[which];
-	uint32_t rest = (uint32_t)(offset - ((size_t)slab->page << SLABPOOL_PAGE_SHIFT));
-
-	if (!slab_give(slab, slab_object_at(slab, rest))) {
-		struct slabpool_report report = {
-			.kind = SLABPOOL_REPORT_INTERNAL, .call = "slab_give",
-			.cache = cache->name, .pointer = object, .crime = true,
-			.text = "an object in a magazine is free in its slab",
-		};
-
-		check_report(cache->pool, &report);
-		return SLAB_NO_SLAB;
-	}
-	cache->free_objects++;
-	return which;
-}
-
-/* Files a slab that was given objects; true if it became empty. */
-SLABPOOL_UNDER(cache_locks)
-static bool file_given(struct kmem_cache *cache, uint32_t which)
-{
-	struct slab *slab;
-
-	if (which == SLAB_NO_SLAB)
-		return false;
-	slab = &cache->arena->slab[which];
-	shelf_file(cache, which);
-	if (slab->list != LIST_EMPTY)
-		return false;
-	slab->stamp = slabs_now(cache);
-	return true;
-}
-
-bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n)
-{
-	uint32_t last = SLAB_NO_SLAB, k;
-	bool empty = false;
-
-	/* Most have the slab of the one before. */
-	for (k = 0; k < n; k++) {
-		uint32_t which = give_one(cache, objects[k]);
-
-		if (which != last)
-			empty |= file_given(cache, last);
-		last = which;
-	}
-	return file_given(cache, last) || empty;
-}
 
 static unsigned int meta_of_capacity(uint32_t capacity)
 {
@@ -161,97 +80,52 @@ void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store)
 
 /* Keeps an empty store for the next exchange, or frees it. */
 SLABPOOL_UNDER(cache_locks)
-static void spare_put(struct kmem_cache *cache, struct slabpool_store *store)
+static void put_away(struct kmem_cache *cache, struct slabpool_store *store)
 {
-	if (!store)
-		return;
-	if (store->capacity != cache->limit || cache->spare_count >= SPARES) {
+	if (store && !stock_spare_put(cache, store))
 		depot_store_free(cache, store);
-		return;
-	}
-	magazine_list_push(&cache->spare, store);
-	cache->spare_count++;
 }
 
-/* An empty store for a slot that had one of this capacity: larger from the second time on. */
+/* The room of a slot's next store, if that of its last one is known: larger from the second on. */
+/*@ requires memory: \valid(slot);
+    requires limits: 1 <= capacity <= limit <= MAGAZINE_MAX;
+    terminates always: \true;
+    exits never: \false;
+    assigns slot->grows;
+    ensures grows: slot->grows;
+    ensures room: capacity <= \result <= limit;
+    ensures larger: \old(slot->grows) ==>
+            \result == (capacity * GROWTH < limit ? capacity * GROWTH : limit);
+    ensures first: !\old(slot->grows) ==> \result == capacity;
+*/
+static uint32_t next_capacity(struct slabpool_slot *slot, uint32_t capacity, uint32_t limit)
+{
+	if (slot->grows)
+		capacity = capacity > limit / GROWTH ? limit : capacity * GROWTH;
+	slot->grows = true;
+	return capacity;
+}
+
+/* An empty store for a slot that had one of this capacity. */
 SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *spare_get(struct kmem_cache *cache, struct slabpool_slot *slot,
 					uint32_t capacity)
 {
 	struct slabpool_store *store = NULL;
 
-	if (slot->grows)
-		capacity = capacity > cache->limit / GROWTH ? cache->limit : capacity * GROWTH;
-	slot->grows = true;
+	capacity = next_capacity(slot, capacity, cache->limit);
 	if (capacity == cache->limit)
-		store = magazine_list_pop(&cache->spare);
-	if (!store)
-		return depot_store_new(cache, capacity);
-	cache->spare_count--;
-	return store;
-}
-
-/* Takes the last used full magazine of a home. */
-SLABPOOL_UNDER(cache_locks)
-static struct slabpool_store *home_get(struct kmem_cache *cache, struct depot_home *home)
-{
-	struct slabpool_store *store = magazine_list_pop(&home->full);
-
-	if (!store)
-		return NULL;
-	home->count--;
-	cache->full_count--;
-	if (home->low > home->count)
-		home->low = home->count;
-	return store;
+		store = stock_spare_get(cache);
+	return store ? store : depot_store_new(cache, capacity);
 }
 
 /* Takes a full magazine of another home, or else an old one. */
 SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *other_get(struct kmem_cache *cache, uint32_t home)
 {
-	struct slabpool_store *store = NULL;
-	uint32_t k;
+	uint32_t other = stock_other_home(cache, home);
 
-	for (k = 1; k < DEPOT_HOMES && cache->full_count && !store; k++)
-		store = home_get(cache, &cache->home[(home + k) % DEPOT_HOMES]);
-	if (store)
-		return store;
-	store = magazine_list_pop(&cache->old);
-	if (store)
-		cache->old_count--;
-	return store;
-}
-
-SLABPOOL_UNDER(cache_locks)
-static void full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_store *store)
-{
-	magazine_list_push(&cache->home[home].full, store);
-	cache->home[home].count++;
-	cache->full_count++;
-	cache->depot_objects += store->count;
-}
-
-/* A home's full magazines below the first `keep` ones become the first of the old. */
-SLABPOOL_UNDER(cache_locks)
-static void home_retire(struct kmem_cache *cache, struct depot_home *home, uint32_t keep)
-{
-	struct slabpool_store **split = &home->full, *rest, *last;
-	uint32_t k;
-
-	for (k = 0; k < keep; k++)
-		split = &(*split)->next;
-	rest = *split;
-	if (!rest)
-		return;
-	*split = NULL;
-	for (last = rest; last->next; last = last->next)
-		;
-	last->next = cache->old;
-	cache->old = rest;
-	cache->old_count += home->count - keep;
-	cache->full_count -= home->count - keep;
-	home->count = keep;
+	return other < DEPOT_HOMES ? stock_full_get(cache, other) : stock_old_get(cache);
 }
 
 /* What lay in the depot for all of retain_ms is not needed: the rest was enough. */
@@ -265,12 +139,8 @@ static void full_age(struct kmem_cache *cache)
 	now = slabs_now(cache);
 	if (now - cache->full_since < slabs_retain(cache))
 		return;
-	for (k = 0; k < DEPOT_HOMES; k++) {
-		struct depot_home *home = &cache->home[k];
-
-		home_retire(cache, home, home->count - home->low);
-		home->low = home->count;
-	}
+	for (k = 0; k < DEPOT_HOMES; k++)
+		stock_retire(cache, k, cache->home[k].count - cache->home[k].low);
 	cache->full_since = now;
 }
 
@@ -281,10 +151,9 @@ static bool old_empty(struct kmem_cache *cache, uint32_t n)
 	struct slabpool_store *store;
 	bool empty = false;
 
-	while (n-- > 0 && (store = magazine_list_pop(&cache->old)) != NULL) {
-		cache->old_count--;
+	for (; n > 0 && (store = stock_old_get(cache)) != NULL; n--) {
 		cache->depot_objects -= store->count;
-		cache->flushes++;
+		cache_count(&cache->flushes);
 		empty |= depot_give(cache, store->object, store->count);
 		depot_store_free(cache, store);
 	}
@@ -297,15 +166,11 @@ void depot_flush(struct kmem_cache *cache)
 	uint32_t k;
 
 	cache_lock(cache);
-	for (k = 0; k < DEPOT_HOMES; k++) {
-		home_retire(cache, &cache->home[k], 0);
-		cache->home[k].low = 0;
-	}
+	for (k = 0; k < DEPOT_HOMES; k++)
+		stock_retire(cache, k, 0);
 	old_empty(cache, UINT32_MAX);
-	while ((store = magazine_list_pop(&cache->spare)) != NULL) {
-		cache->spare_count--;
+	while ((store = stock_spare_get(cache)) != NULL)
 		depot_store_free(cache, store);
-	}
 	cache_unlock(cache);
 }
 
@@ -325,6 +190,38 @@ static void prefetch(const struct kmem_cache *cache, const struct slabpool_store
 	}
 }
 
+/* Exchanges the empty loaded magazine for one of the depot, which counts it no more. */
+/*@ requires memory: \valid(cache);
+    requires store: depot_store(cache, store);
+    requires counted: store->count <= cache->depot_objects;
+    requires slot: magazine_of_slot(cache, slot, &slot->loaded);
+    requires empty: slot->loaded.count == 0;
+    requires apart: store_apart_from_slot(store, slot) && stores_apart(store, slot->loaded.store);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->depot_objects, cache->exchanges, slot->loaded, slot->grows,
+            slot->loaded.store->count;
+    ensures former: \result == \old(slot->loaded.store) &&
+            (\result == \null || store_valid(\result) && \result->count == 0);
+    ensures loaded: slot->loaded.store == store && slot->loaded.count == store->count &&
+            slot->loaded.capacity == store->capacity;
+    ensures moved: cache->depot_objects + slot->loaded.count == \old(cache->depot_objects);
+    ensures slot: magazine_of_slot(cache, slot, &slot->loaded);
+    ensures grows: slot->grows;
+*/
+SLABPOOL_UNDER(cache_locks)
+static struct slabpool_store *exchange(struct kmem_cache *cache, struct slabpool_slot *slot,
+				       struct slabpool_store *store)
+{
+	struct slabpool_store *former = magazine_unload(&slot->loaded);
+
+	cache->depot_objects -= store->count;
+	cache_count(&cache->exchanges);
+	slot->grows = true;
+	magazine_load(&slot->loaded, store);
+	return former;
+}
+
 /* Exchanges the empty loaded magazine for a full one of the depot, if there is one. */
 SLABPOOL_UNDER(cache_locks)
 static bool exchange_for(struct kmem_cache *cache, struct slabpool_slot *slot,
@@ -332,12 +229,8 @@ static bool exchange_for(struct kmem_cache *cache, struct slabpool_slot *slot,
 {
 	if (!store)
 		return false;
-	cache->depot_objects -= store->count;
-	cache->exchanges++;
-	slot->grows = true;
 	prefetch(cache, store);
-	spare_put(cache, magazine_unload(&slot->loaded));
-	magazine_load(&slot->loaded, store);
+	put_away(cache, exchange(cache, slot, store));
 	return true;
 }
 
@@ -355,12 +248,41 @@ static void loaded_enlarge(struct kmem_cache *cache, struct slabpool_slot *slot)
 	magazine_load(&slot->loaded, store);
 }
 
+/*@ requires memory: \valid(objects + (0 .. n - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns objects[0 .. n - 1];
+    ensures reversed: \forall integer k; 0 <= k < n ==>
+            objects[k] == \old(objects[n - 1 - k]);
+*/
+static void reverse(void **objects, uint32_t n)
+{
+	uint32_t k;
+
+	/*@ loop invariant range: 0 <= k <= n / 2;
+	    loop invariant head: \forall integer i; 0 <= i < k ==>
+	      objects[i] == \at(objects[n - 1 - i], Pre);
+	    loop invariant tail: \forall integer i; n - k <= i < n ==>
+	      objects[i] == \at(objects[n - 1 - i], Pre);
+	    loop invariant middle: \forall integer i; k <= i < n - k ==>
+	      objects[i] == \at(objects[i], Pre);
+	    loop assigns k, objects[0 .. n - 1];
+	    loop variant n - k;
+	*/
+	for (k = 0; k < n / 2; k++) {
+		void *swap = objects[k];
+
+		objects[k] = objects[n - 1 - k];
+		objects[n - 1 - k] = swap;
+	}
+}
+
 /* Fills the empty loaded magazine out of slabs. */
 SLABPOOL_UNDER(cache_locks)
 static bool fill_from_slabs(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
 	void **objects;
-	uint32_t want, k, got;
+	uint32_t want, got;
 
 	loaded_enlarge(cache, slot);
 	objects = slot->loaded.store->object;
@@ -368,15 +290,10 @@ static bool fill_from_slabs(struct kmem_cache *cache, struct slabpool_slot *slot
 	if (want > cache->batchcount)
 		want = cache->batchcount;
 	got = depot_take(cache, objects, want);
-	for (k = 0; k < got / 2; k++) {
-		void *swap = objects[k];
-
-		objects[k] = objects[got - 1 - k];
-		objects[got - 1 - k] = swap;
-	}
+	reverse(objects, got);
 	slabpool_magazine_set_count(&slot->loaded, got);
 	if (got) {
-		cache->refills++;
+		cache_count(&cache->refills);
 		slot->grows = true;
 	}
 	return got != 0;
@@ -388,7 +305,7 @@ bool depot_refill(struct kmem_cache *cache, struct slabpool_slot *slot)
 		bool filled;
 
 		cache_lock(cache);
-		filled = exchange_for(cache, slot, home_get(cache, &cache->home[slot->home])) ||
+		filled = exchange_for(cache, slot, stock_full_get(cache, slot->home)) ||
 			 fill_from_slabs(cache, slot) ||
 			 exchange_for(cache, slot, other_get(cache, slot->home));
 		cache_unlock(cache);
@@ -404,39 +321,52 @@ void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot)
 	bool empty = false;
 
 	cache_lock(cache);
-	if (cache->full_count + cache->old_count < cache->shared)
+	if (stock_has_room(cache))
 		store = spare_get(cache, slot, slot->spare.capacity);
 	if (store) {
-		full_put(cache, slot->home, magazine_unload(&slot->spare));
-		cache->exchanges++;
+		stock_full_put(cache, slot->home, magazine_unload(&slot->spare));
+		cache_count(&cache->exchanges);
 		magazine_load(&slot->spare, store);
 		full_age(cache);
 		empty = old_empty(cache, OLD_AT_ONCE);
 	} else {
 		empty = depot_give(cache, slot->spare.store->object, slot->spare.count);
 		slabpool_magazine_set_count(&slot->spare, 0);
-		cache->flushes++;
+		cache_count(&cache->flushes);
 	}
 	cache_unlock(cache);
 	if (empty)
 		slabs_trim_default(cache);
 }
 
-/* Puts what a magazine holds into the slot's home. */
+/* Puts what a magazine holds into a home, unless there is much. */
+/*@ requires memory: \valid(cache);
+    requires range: home < DEPOT_HOMES;
+    requires magazine: magazine_of_thread(cache, m);
+    requires room: cache->depot_objects + m->count <= SIZE_MAX;
+    requires counted: homes_counted(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->home[home], cache->full_count, cache->depot_objects, *m, m->store->count,
+            m->store->next;
+    ensures moved: cache->depot_objects + m->count == \old(cache->depot_objects + m->count);
+    ensures whole: m->count == 0 || m->count == \old(m->count);
+    ensures magazine: magazine_of_thread(cache, m);
+    ensures counted: homes_counted(cache);
+*/
 SLABPOOL_UNDER(cache_locks)
-static void leave(struct kmem_cache *cache, const struct slabpool_slot *slot,
-		  struct slabpool_magazine *m)
+static void leave(struct kmem_cache *cache, uint32_t home, struct slabpool_magazine *m)
 {
-	if (m->count && cache->home[slot->home].count < HOME_LEFT &&
-	    cache->full_count + cache->old_count < cache->shared)
-		full_put(cache, slot->home, magazine_unload(m));
+	if (!m->count || cache->home[home].count >= HOME_LEFT || !stock_has_room(cache))
+		return;
+	stock_full_put(cache, home, magazine_unload(m));
 }
 
 void depot_leave(struct kmem_cache *cache, struct slabpool_slot *slot)
 {
 	cache_lock(cache);
-	leave(cache, slot, &slot->loaded);
-	leave(cache, slot, &slot->spare);
+	leave(cache, slot->home, &slot->loaded);
+	leave(cache, slot->home, &slot->spare);
 	cache_unlock(cache);
 }
 

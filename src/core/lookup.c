@@ -121,7 +121,7 @@ uint32_t lookup_object(const struct arena *arena, uint32_t slab, size_t offset)
   }
 */
 
-unsigned char *lookup_address(const struct arena *arena, uint32_t slab, uint32_t index)
+size_t lookup_start(const struct arena *arena, uint32_t slab, uint32_t index)
 {
 	const struct slab *s = &arena->slab[slab];
 	size_t offset = s->page * LOOKUP_PAGE_BYTES + slab_object_offset(s, index);
@@ -129,7 +129,15 @@ unsigned char *lookup_address(const struct arena *arena, uint32_t slab, uint32_t
 	/*@ assert offset: offset == object_start(arena, slab, index); */
 	/*@ assert inside: start_in_run(arena, slab, index); */
 	/*@ ghost address_is_aligned(arena, slab, index); */
-	/*@ assert apart: \forall integer j; 0 <= j < s->capacity && j != index ==>
-	      objects_apart(s, index, j) && objects_separated(arena, slab, index, j); */
+	return offset;
+}
+
+unsigned char *lookup_address(const struct arena *arena, uint32_t slab, uint32_t index)
+{
+	size_t offset = lookup_start(arena, slab, index);
+
+	/*@ assert apart: \forall integer j; 0 <= j < arena->slab[slab].capacity && j != index ==>
+	      objects_apart(&arena->slab[slab], index, j) &&
+	      objects_separated(arena, slab, index, j); */
 	return arena->base + offset;
 }

@@ -51,6 +51,20 @@ uint32_t lookup_slab(const struct arena *arena, size_t offset);
 */
 uint32_t lookup_object(const struct arena *arena, uint32_t slab, size_t offset);
 
+/* Byte offset of object index of a slab from the arena's base. */
+/*@ requires tables: arena_tables(arena);
+    requires slab: slab_in_arena(arena, slab);
+    requires index: index < arena->slab[slab].capacity;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures start: \result == object_start(arena, slab, index);
+    ensures inside: start_in_run(arena, slab, index);
+    ensures apart: apart_from_others(&arena->slab[slab], index);
+    ensures aligned: address_aligned(arena, slab, index);
+*/
+size_t lookup_start(const struct arena *arena, uint32_t slab, uint32_t index);
+
 /* Address of object index of a slab. */
 /*@ requires tables: arena_tables(arena);
     requires slab: slab_in_arena(arena, slab);

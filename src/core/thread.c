@@ -32,6 +32,8 @@
 #include "core/instance.h"
 #include "core/locks.h"
 
+#include "../../proofs/logic/Thread.acsl"
+
 /* The largest value of each option. */
 #define MOST(type, name, standard, low, high, text) MOST_##name = (high),
 enum { SLABPOOL_OPTION_LIST(MOST) };
@@ -90,11 +92,26 @@ static int set_current(struct slabpool *pool, struct thread_record *record)
 }
 
 /* The home with the fewest threads: what one of them left there is for the next. */
+/*@ requires memory: \valid(pool);
+    requires users: users_below(pool, UINT32_MAX);
+    terminates always: \true;
+    exits never: \false;
+    assigns pool->home_users[0 .. DEPOT_HOMES - 1];
+    ensures range: \result < DEPOT_HOMES;
+    ensures least: home_least{Pre}(pool, \result, DEPOT_HOMES);
+    ensures count: pool->home_users[\result] == \old(pool->home_users[\result]) + 1;
+    ensures others: users_kept_but{Pre, Post}(pool, \result);
+*/
 SLABPOOL_UNDER(instance_locks)
 static uint32_t home_choose(struct slabpool *pool)
 {
 	uint32_t home = 0, k;
 
+	/*@ loop invariant range: 1 <= k <= DEPOT_HOMES && home < k;
+	    loop invariant least: home_least(pool, home, k);
+	    loop assigns k, home;
+	    loop variant DEPOT_HOMES - k;
+	*/
 	for (k = 1; k < DEPOT_HOMES; k++) {
 		if (pool->home_users[k] < pool->home_users[home])
 			home = k;
@@ -103,18 +120,58 @@ static uint32_t home_choose(struct slabpool *pool)
 	return home;
 }
 
-static void record_link(struct slabpool *pool, struct thread_record *record)
+/* Makes a record the first of the instance's, with a home. */
+/*@ requires memory: \valid(pool) && \valid(record) && \separated(pool, record);
+    requires first: neighbour(pool, record, pool->threads);
+    requires users: users_below(pool, UINT32_MAX);
+    terminates always: \true;
+    exits never: \false;
+    assigns record->home, record->prev, record->next, pool->threads, pool->threads->prev,
+            pool->home_users[0 .. DEPOT_HOMES - 1];
+    ensures first: pool->threads == record && record->prev == \null;
+    ensures rest: record->next == \old(pool->threads) &&
+            (record->next == \null || record->next->prev == record);
+    ensures home: record->home < DEPOT_HOMES && home_least{Pre}(pool, record->home, DEPOT_HOMES);
+    ensures users: pool->home_users[record->home] ==
+            \old(pool->home_users[record->home]) + 1;
+*/
+SLABPOOL_UNDER(instance_locks)
+static void record_insert(struct slabpool *pool, struct thread_record *record)
 {
-	instance_lock(pool);
-	record->home = home_choose(pool);
+	uint32_t home = home_choose(pool);
+
+	record->home = home;
 	record->prev = NULL;
 	record->next = pool->threads;
 	if (pool->threads)
 		pool->threads->prev = record;
 	pool->threads = record;
+}
+
+static void record_link(struct slabpool *pool, struct thread_record *record)
+{
+	instance_lock(pool);
+	record_insert(pool, record);
 	instance_unlock(pool);
 }
 
+/* Takes a record out from between its neighbours. */
+/*@ requires memory: \valid(pool) && \valid(record) && \separated(pool, record);
+    requires before: neighbour(pool, record, record->prev);
+    requires behind: neighbour(pool, record, record->next);
+    requires apart: record->prev == \null || record->next == \null ||
+             \separated(record->prev, record->next);
+    requires home: record->home < DEPOT_HOMES && pool->home_users[record->home] > 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns record->prev->next, record->next->prev, pool->threads,
+            pool->home_users[record->home];
+    ensures before: record->prev == \null ? pool->threads == record->next :
+            record->prev->next == record->next && pool->threads == \old(pool->threads);
+    ensures behind: record->next == \null || record->next->prev == record->prev;
+    ensures users: pool->home_users[record->home] ==
+            \old(pool->home_users[record->home]) - 1;
+*/
 SLABPOOL_UNDER(instance_locks)
 static void record_unlink(struct slabpool *pool, struct thread_record *record)
 {
@@ -176,7 +233,7 @@ static void magazine_empty(struct kmem_cache *cache, struct slabpool_magazine *m
 		cache_lock(cache);
 		empty = depot_give(cache, m->store->object, m->count);
 		slabpool_magazine_set_count(m, 0);
-		cache->flushes++;
+		cache_count(&cache->flushes);
 		cache_unlock(cache);
 	}
 	depot_store_free(cache, magazine_unload(m));

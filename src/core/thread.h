@@ -39,7 +39,7 @@ struct thread_record *thread_find(struct slabpool *pool);
 */
 struct slabpool_slot *thread_slot(const struct kmem_cache *cache);
 /* The slot of this cache in a thread's record. */
-/*@ requires record: \valid_read(record) && cache_ready(cache);
+/*@ requires memory: \valid_read(record) && \valid_read(cache);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;

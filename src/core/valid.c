@@ -20,6 +20,8 @@
 #include "core/memory.h"
 #include "core/thread.h"
 
+#include "../../proofs/logic/Valid.acsl"
+
 static uint32_t state_at(const struct arena *arena, const unsigned char *object)
 {
 	return slabpool_load_u8(&arena->state[(size_t)(object - arena->base) >>
@@ -93,19 +95,46 @@ static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, str
 	return none_between(state, done, granules);
 }
 
+/*@ requires memory: \valid_read(cache) && arena_tables(cache->arena);
+    requires which: which < cache->arena->pages;
+    requires opened: cache->arena->opened <= cache->arena->pages;
+    requires order: cache->geometry.order <= 10;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> run_is_owned(cache->arena, which,
+            run_pages(cache->geometry.order));
+*/
 SLABPOOL_ALONE
 static bool pages_are_owned(const struct kmem_cache *cache, uint32_t which)
 {
 	const struct arena *arena = cache->arena;
 	uint32_t page = arena->slab[which].page, k;
 
+	/*@ assert pages: (1 << cache->geometry.order) == run_pages(cache->geometry.order); */
+	/*@ loop invariant range: 0 <= k <= run_pages(cache->geometry.order);
+	    loop invariant owned: run_is_owned(arena, which, k);
+	    loop assigns k;
+	    loop variant run_pages(cache->geometry.order) - k;
+	*/
 	for (k = 0; k < 1u << cache->geometry.order; k++)
-		if (page + k >= arena->opened || arena->page_map[page + k] != which + 1)
+		if (page >= arena->opened || k >= arena->opened - page ||
+		    arena->page_map[page + k] != which + 1)
 			return false;
 	return true;
 }
 
 /* The run where a slab's descriptor says, its bits where its first page's are. */
+/*@ requires memory: \valid_read(cache) && \valid_read(slab) && \valid_read(cache->arena);
+    requires words: cache->arena->words_a_page <= 8;
+    requires opened: cache->arena->opened < 0x1000000;
+    requires order: cache->geometry.order <= 10;
+    requires colours: cache->geometry.colour_off > 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> placed(cache, slab, cache->arena);
+*/
 SLABPOOL_ALONE
 static bool place_is_valid(const struct kmem_cache *cache, const struct slab *slab)
 {
@@ -130,7 +159,14 @@ static bool slab_of_cache_is_valid(const struct kmem_cache *cache, uint32_t whic
 	       states_are_valid(cache, which, tally);
 }
 
-static bool belongs_in(const struct kmem_cache *cache, const struct slab *slab, uint32_t list)
+/* The list is the one for a slab with so many free objects, as far as the count says. */
+/*@ requires memory: \valid_read(slab);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> belongs(slab, list);
+*/
+static bool belongs_in(const struct slab *slab, uint32_t list)
 {
 	if (list == LIST_FULL)
 		return slab->free_count == 0;
@@ -150,7 +186,7 @@ static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct 
 
 		if (which >= cache->arena->slab_count || slab->list != list ||
 		    slab->prev != prev || tally->slabs > cache->slabs ||
-		    !belongs_in(cache, slab, list) || !slab_of_cache_is_valid(cache, which, tally))
+		    !belongs_in(slab, list) || !slab_of_cache_is_valid(cache, which, tally))
 			return false;
 		tally->slabs++;
 		tally->empty += list == LIST_EMPTY;

@@ -124,6 +124,20 @@ static void test_slot_at(void)
 	is_uint(sizeof(slots[0]), 64, "a slot is a cache line");
 }
 
+static void test_object_at(void)
+{
+	static unsigned char base[100];
+	uintptr_t address = (uintptr_t)base;
+	bool held = true;
+
+	for (size_t k = 0; k < 100; k++) {
+		void *object = slabpool_object_at(base, address, k);
+
+		held = held && object == &base[k] && (uintptr_t)object == address + k;
+	}
+	ok(held, "object_at: its number is the sum");
+}
+
 /* Multiples are divided; the rest is beyond every quotient. */
 static void test_rotate(void)
 {
@@ -180,6 +194,7 @@ int main(void)
 	TEST_STORE(size_t, slabpool_release_size, slabpool_acquire_size, 1000);
 	test_exchange();
 	test_slot_at();
+	test_object_at();
 	test_rotate();
 	test_state_at();
 	return tap_done();

@@ -77,6 +77,13 @@ size_t slabpool_pointer_offset(const unsigned char *base, size_t length, const u
     ensures some: \result != \null;
 */
 struct slabpool_slot *slabpool_slot_at(struct slabpool_slot *slots, size_t bytes);
+/*@ requires address: address + offset <= UINTPTR_MAX;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures number: (uintptr_t)\result == address + offset;
+*/
+void *slabpool_object_at(unsigned char *base, uintptr_t address, size_t offset);
 /* Of the numbers that a word holds, the one that n is when bits are lost; bytes of a granule. */
 /*@ logic integer wrapped(integer n) = n > UINTPTR_MAX ? n - UINTPTR_MAX - 1 : n;
     logic integer granule_size(integer shift) =
@@ -167,6 +174,13 @@ static inline uint8_t *slabpool_state_at(uint8_t *state, uintptr_t state_of_0, c
 {
 	(void)state;
 	return (uint8_t *)(state_of_0 + ((uintptr_t)object >> shift));
+}
+
+/* The object that begins so many bytes behind a base, of which address is the number. */
+static inline void *slabpool_object_at(unsigned char *base, uintptr_t address, size_t offset)
+{
+	(void)address;
+	return base + offset;
 }
 
 /* The slot that begins so many bytes behind the first: the multiplication is done once a cache. */
