@@ -186,7 +186,7 @@ def builddir(name):
     return os.path.join(BUILD, name)
 
 
-def configure(name, options, compiler=None, env=None):
+def configure(name, options, compiler=None, env=None, source=ROOT):
     """Configures BUILD/name with meson, anew if its settings changed. Returns the directory."""
     where = builddir(name)
     os.makedirs(where, exist_ok=True)
@@ -194,7 +194,7 @@ def configure(name, options, compiler=None, env=None):
     if compiler:
         env["CC"] = compiler
     stamp = os.path.join(where, ".settings")
-    wanted = json.dumps([sorted(options), sorted(env.items()), ROOT])
+    wanted = json.dumps([sorted(options), sorted(env.items()), source])
     ready = os.path.exists(os.path.join(where, "build.ninja"))
     try:
         with open(stamp) as file:
@@ -205,7 +205,7 @@ def configure(name, options, compiler=None, env=None):
         shutil.rmtree(where)
         os.makedirs(where)
         log = os.path.join(where, "setup.log")
-        status, text = run(["meson", "setup", where, ROOT, *options], log=log, env=env)
+        status, text = run(["meson", "setup", where, source, *options], log=log, env=env)
         if status:
             raise Failure(f"meson setup failed ({relative(log)}):\n{text}{tail(log)}")
         with open(stamp, "w") as file:

@@ -6,14 +6,18 @@ target, under AddressSanitizer with UndefinedBehaviorSanitizer and then under Th
 With FILE only these, with the operations in words first; the target is taken from the directory
 (corpus/kmem_cache/...) or from --target.
 
+With --contracts the library checks its own contracts while it runs, those of src/core that are
+proved or trusted (proofs/README.md): a violation is reported with clause, file and line.
+
 Exit status: 0 every input passed, 1 one failed or a corpus is missing or empty, 2 bad usage."""
 
 import os
 import re
 import time
 
+import contracts
 from common import (CORPUS, ROOT, Results, Usage, compile, count_tap, main, parser, pick_targets,
-                    plant, plant_option, relative, run, sanitized, say, setup, tail, targets,
+                    plant, plant_option, positive, relative, run, sanitized, say, setup, tail, targets,
                     words)
 
 KINDS = {"asan": "ASan+UBSan", "tsan": "TSan", "plain": "no sanitizer"}
@@ -27,10 +31,26 @@ def arguments():
     cli.add_argument("--compiler", metavar="CC", help="default: the system's cc")
     cli.add_argument("--corpus", metavar="DIR", default=CORPUS,
                      help="directory with one directory a target (default: corpus)")
+    cli.add_argument("--contracts", action="store_true",
+                     help="compile the contracts in: a sample of the corpus")
+    cli.add_argument("--all", action="store_true", help="--contracts: the whole corpus")
+    cli.add_argument("--table", action="store_true",
+                     help="--contracts: which clauses are checked, by function; runs nothing")
+    cli.add_argument("--fuzz", type=positive, metavar="S",
+                     help="--contracts: fuzz each target for S seconds with libFuzzer")
     plant_option(cli)
     cli.add_argument("--json", metavar="FILE", help="write the counts to FILE")
     cli.add_argument("files", nargs="*", metavar="FILE")
-    return cli.parse_args()
+    options = cli.parse_args()
+    if not options.contracts:
+        for name in ("all", "table", "fuzz"):
+            if getattr(options, name):
+                raise Usage(f"--{name} goes with --contracts")
+    elif options.sanitizer or options.compiler:
+        raise Usage("--contracts has its own compiler and sanitizer")
+    elif options.files and (options.all or options.table or options.fuzz):
+        raise Usage("--all, --table and --fuzz take no FILE")
+    return options
 
 
 def target_of(path):
@@ -74,7 +94,6 @@ def files_below(directory):
 def work():
     options = arguments()
     plant(options)
-    results = Results("replay")
     by_target = {}
     for file in options.files:
         if not os.path.isfile(file):
@@ -84,6 +103,9 @@ def work():
             raise Usage(f"which target is '{file}' for? Say --target, one of: "
                         f"{' '.join(targets())}")
         by_target.setdefault(target, []).append(os.path.abspath(file))
+    if options.contracts:
+        return contracts.work(options, by_target)
+    results = Results("replay")
     if by_target:
         pick_targets(list(by_target))
     else:

@@ -140,8 +140,8 @@ uint32_t geometry_order_of(uint64_t bytes, uint32_t page_shift);
 */
 bool geometry_compute(const struct geometry_request *request, struct geometry *geometry);
 
-/* Class of a kmalloc of size 1 .. 8192: the smallest that holds it. */
-/*@ requires range: 1 <= size <= 8192;
+/* Class of a kmalloc of at most 8192 bytes: the smallest that holds it. */
+/*@ requires range: size <= 8192;
     terminates always: \true;
     exits never: \false;
     assigns \nothing;

@@ -1,0 +1,503 @@
+# SPDX-License-Identifier: MIT
+"""The sources with their contracts compiled in: a copy of the tree in which each function with a
+contract that is proved, or trusted, is a wrapper around its body (proofs/runtime/contracts.h)."""
+
+import json
+import os
+import re
+
+from common import ROOT, Failure
+from contracts_acsl import Parser, Translator, Untranslated, definitions, logic_in_c
+from prove_source import (COMPILER_H, CONTRACT, KEYWORDS, TOKEN, Outline, Soundness, Token,
+                          after_parens, ghost_text, headers_of, read, walk)
+
+# Ghost variables that stand for memory as a whole, or for what other threads do.
+ONLY_PROVED = ("array_memory", "array_end")
+# Whose result is memory that is new to all who wait for it to return: no frame speaks of it.
+NEW_MEMORY = {"backend_array_new": "\\result[0 .. count - 1]"}
+AT_START = {"sole_resizer": "1"}    # there is one thread
+CLAUSE = re.compile(r"\s*(requires|terminates|decreases|assigns|ensures|exits|behavior|assumes|"
+                    r"complete|disjoint)\b")
+
+
+class Place(Token):
+    """A token that knows where it stands."""
+    __slots__ = ("start", "end", "prover")
+
+
+def places(text):
+    """Tokens with offsets; prover is true in what only Frama-C sees."""
+    found, line, inside = [], 1, []
+    for match in TOKEN.finditer(text):
+        kind, part = match.lastgroup, match.group()
+        if kind not in ("blank", "comment"):
+            token = Place(kind, part, line)
+            token.start, token.end = match.span()
+            if kind == "directive":
+                word = re.sub(r"\s+", " ", part.strip())
+                if word.startswith("#if"):
+                    inside.append("__FRAMAC__" in word and "!" not in word
+                                  and "#ifndef" not in word)
+                elif word.startswith(("#else", "#elif")) and inside:
+                    inside[-1] = False
+                elif word.startswith("#endif") and inside:
+                    inside.pop()
+            token.prover = any(inside)
+            found.append(token)
+        line += part.count("\n")
+    return found
+
+
+def inner(annotation):
+    """An annotation with blanks for its comment signs, so that lines can be counted."""
+    text = re.sub(r"^/\*@|^//@", "   ", annotation)
+    text = re.sub(r"\*/$", "  ", text)
+    text = re.sub(r"@", " ", text)
+    return re.sub(r"//[^\n]*", lambda m: " " * len(m.group()), text)
+
+
+class Clause:
+    def __init__(self, kind, name, text, behavior, file, line):
+        self.kind, self.name, self.text, self.behavior = kind, name, text, behavior
+        self.file, self.line = file, line
+        self.number = 0
+        self.code = None    # C, or a list of C for assigns
+        self.status = ""    # checked, partly, ignored
+        self.why = ""
+
+    def key(self):
+        return f"{self.behavior + ': ' if self.behavior else ''}{self.kind}" \
+            + (f" {self.name}" if self.name else "")
+
+
+def clauses_of(annotation, file, line):
+    """The clauses of a contract, in order."""
+    text, at, behavior, found = inner(annotation), 0, "", []
+    while True:
+        match = CLAUSE.match(text, at)
+        if not match:
+            return found
+        kind, here = match.group(1), line + text[:match.start(1)].count("\n")
+        if kind == "behavior":
+            head = re.compile(r"\s*(\w+)\s*:").match(text, match.end())
+            behavior, at = head.group(1), head.end()
+            continue
+        end = text.find(";", match.end())
+        while end >= 0 and re.search(r"\\(forall|exists)\s+integer\s+[\w\s,]*$",
+                                     text[match.end():end]):
+            end = text.find(";", end + 1)
+        body = " ".join(text[match.end():end].split())
+        if kind in ("complete", "disjoint"):
+            behavior = ""
+        label = re.match(r"(\w+)\s*:\s*(.*)", body)
+        name, body = label.groups() if label else ("", body)
+        found.append(Clause(kind, name, body, behavior, file, here))
+        at = end + 1
+
+
+class Contract:
+    def __init__(self, name, file, annotation, head):
+        self.name, self.file = name, file
+        self.parameters = parameter_names(head)
+        # What only the proof passes to the function.
+        self.ghosts = {name for token in head if token.kind == "annot"
+                       for name in re.findall(r"(\w+)\s*[,)]", ghost_text(token.text) or "")}
+        self.clauses = clauses_of(annotation.text, file, annotation.line)
+        self.trusted = self.wrapped = False
+        self.opaque = False     # what it stores is not its callers'
+        self.acts = False       # what it says of ghost variables is done, and not checked
+
+
+def parameter_names(head):
+    """Names of the parameters of the tokens of a declaration up to its last parenthesis."""
+    close = len(head) - 1
+    while head[close].text != ")":
+        close -= 1
+    depth, open_at = 0, close
+    while True:
+        depth += (head[open_at].text == ")") - (head[open_at].text == "(")
+        if not depth:
+            break
+        open_at -= 1
+    names, last = [], None
+    for token in head[open_at + 1:close + 1]:
+        if token.text in (",", ")"):
+            if last and last != "void":
+                names.append(last)
+            last = None
+        elif token.kind == "word":
+            last = token.text
+    return names
+
+
+class Tree:
+    """Everything that is read of the sources."""
+
+    def __init__(self, twins=None):
+        """twins: {(file, name): formula} of definitions."""
+        self.twins = twins or {}
+        self.texts, self.known, self.emitted, self.ghosts = {}, {}, {}, set()
+        self.variables, self.statements, self.callers = {}, {}, set()
+        self.tokens, self.outlines, self.contracts = {}, {}, {}
+        self.files = walk("src", "proofs/logic", "fuzz")
+        proved = json.loads(read("proofs/files.json"))["proved"]
+        own = {name for file in proved for name in [file, *headers_of(file)]}
+        left_open = {name for options in proved.values() for name in options.get("open", {})}
+        trusted = Soundness().trusted
+        for file in self.files:
+            self.texts[file] = read(file)
+            if not file.startswith(("src/core/", "src/include/slabpool/", "proofs/")):
+                continue
+            seq = self.tokens[file] = places(self.texts[file])
+            outline = self.outlines[file] = Outline(seq)
+            covered = {at for _, start, end in outline.defined.values()
+                       for at in range(start, end + 1)}
+            for at, token in enumerate(seq):
+                if token.kind == "annot" and at not in covered:
+                    self.annotation(file, token)
+            for name, heads in outline.heads.items():
+                for head in heads:
+                    if not head or seq[head - 1].kind != "annot":
+                        continue
+                    if not CONTRACT.match(inner(seq[head - 1].text).strip()):
+                        continue
+                    if name in trusted or (file in own and name not in left_open):
+                        end = head
+                        while seq[end].text not in (";", "{"):
+                            end += 1
+                        contract = Contract(name, file, seq[head - 1], seq[head:end])
+                        contract.trusted = name in trusted
+                        contract.opaque = contract.trusted and file != COMPILER_H
+                        # Two static functions of one name in different files do not occur.
+                        self.contracts.setdefault(name, contract)
+        for file, outline in self.outlines.items():
+            for name, (_, start, end) in outline.defined.items():
+                self.body(file, name, self.tokens[file][start:end])
+        for contract in self.contracts.values():
+            contract.acts = contract.opaque or contract.name in self.callers
+            contract.opaque = contract.acts
+        for definitions_here in self.emitted.values():
+            for _, definition in definitions_here:
+                self.logic(definition)
+        self.translate()
+
+    def annotation(self, file, token):
+        code = ghost_text(token.text)
+        if code is not None:
+            match = re.fullmatch(r"\s*([\w ]+[ *]+)(\w+)\s*;\s*", code)
+            if match and match.group(2) in ONLY_PROVED:
+                self.ghosts.add(match.group(2))
+            elif match:
+                start = f" = {AT_START[match.group(2)]}" if match.group(2) in AT_START else ""
+                self.variables[match.group(2)] = (file, token, "__attribute__((__weak__)) "
+                                                  f"{match.group(1)}{match.group(2)}{start};")
+            return
+        for definition in definitions(inner(token.text)):
+            definition.code = None
+            if (file, definition.name) in self.twins:
+                definition.body = Parser(self.twins[file, definition.name]).whole()
+            self.known[definition.name] = definition
+            self.emitted.setdefault(file, []).append((token, definition))
+
+    def body(self, file, name, seq):
+        """Ghost assignments in a body are done; a body with 'calls' calls the user's functions."""
+        found, alive = [], False
+        for token in seq:
+            if token.kind != "annot":
+                continue
+            if re.match(r"/\*@\s*calls\b|//@\s*calls\b", token.text):
+                self.callers.add(name)
+            parts = [part.strip() for part in (ghost_text(token.text) or "").split(";")]
+            parts = [re.match(r"(?:\w+ )*(\w+) = [^=].*", part) for part in parts if part]
+            if parts and all(parts):
+                found.append((token, " ".join(part.group() + ";" for part in parts)))
+                alive |= any(part.group(1) in self.variables for part in parts)
+        if alive:
+            self.statements.setdefault(file, []).extend(found)
+
+    def logic(self, definition):
+        """Translates a definition after those that it uses."""
+        if definition.code is not None:
+            return
+        definition.code = ""    # a recursive one meets itself
+        for name in set(re.findall(r"'(\w+)'", repr(definition.body))) & set(self.known):
+            self.logic(self.known[name])
+        definition.code = logic_in_c(definition, self.known, self.ghosts | self.undefined())
+
+    def reached(self):
+        """The definitions that clauses use, by name."""
+        found, todo = set(), set()
+        for contract in self.contracts.values():
+            for clause in contract.clauses:
+                todo |= set(re.findall(r"\blogic_(\w+)\(", str(clause.code)))
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                todo |= set(re.findall(r"\blogic_(\w+)\(", self.known[name].code))
+        return found
+
+    def undefined(self):
+        """Functions that stand for others in the proofs, and do not exist."""
+        if not hasattr(self, "missing"):
+            defined = {name for outline in self.outlines.values() for name in outline.defined}
+            for file in self.files:
+                if file.startswith("src/") and file not in self.outlines:
+                    defined |= set(re.findall(r"\b(\w+)\(", self.texts[file]))
+            self.missing = set(Soundness().trusted) - defined
+        return self.missing
+
+    def translate(self):
+        number = 0
+        for name in sorted(self.contracts):
+            contract = self.contracts[name]
+            for clause in contract.clauses:
+                number += 1
+                clause.number = number
+                self.clause(contract, clause)
+
+    def clause(self, contract, clause):
+        translator = Translator(self.known, self.ghosts | self.undefined() | contract.ghosts)
+        if clause.kind in ("requires", "assumes", "assigns"):
+            translator.labels = {"Here": "1", "Pre": "1", "Old": "1"}
+        clause.status = "checked"
+        try:
+            if clause.kind in ("requires", "ensures", "assumes"):
+                tree = Parser(clause.text).whole()
+                strict = clause.kind == "assumes"
+                clause.code = translator.term(tree) if strict else translator.formula(tree)
+                if translator.partial:
+                    clause.status, clause.why = "partly", "; ".join(sorted(translator.partial))
+            elif clause.kind == "assigns":
+                clause.code = self.assigns(translator, clause.text)
+            elif clause.kind not in ("terminates", "exits", "complete", "disjoint"):
+                raise Untranslated(clause.kind)
+        except Untranslated as error:
+            clause.status, clause.why = "ignored", str(error)
+
+    def assigns(self, translator, text):
+        if text == "\\nothing":
+            return []
+        found, depth, part = [], 0, ""
+        for letter in text + ",":
+            depth += (letter in "([{") - (letter in ")]}")
+            if letter == "," and not depth:
+                if part.strip() not in self.ghosts:   # a ghost is no memory
+                    found.append(translator.lvalue(Parser(part).whole()))
+                part = ""
+            else:
+                part += letter
+        return found
+
+    # The copy -------------------------------------------------------------------------------------
+
+    def copy(self, left_out, twins):
+        """{file: text} of the tree with wrappers. left_out: {(file, function, clause)}; twins:
+        the same of assigns clauses, with locations that a program has."""
+        self.left_out = left_out
+        self.needed = self.reached()
+        for contract in self.contracts.values():
+            for clause in contract.clauses:
+                twin = twins.get((clause.file, contract.name, clause.key()))
+                if twin:
+                    translator = Translator(self.known, self.ghosts)
+                    clause.text, clause.status = twin, "twin"
+                    clause.code = self.assigns(translator, twin) if clause.kind == "assigns" \
+                        else translator.term(Parser(twin).whole())
+        return {file: self.changed(file) if file in self.tokens else text
+                for file, text in self.texts.items()}
+
+    def changed(self, file):
+        text, seq, outline = self.texts[file], self.tokens[file], self.outlines[file]
+        inserts = []    # (offset, what, end of what goes)
+        for token, definition in self.emitted.get(file, ()):
+            at = token.end
+            if definition.name not in self.needed:
+                continue
+            if token.prover:
+                at = next(t.end for t in seq if t.kind == "directive" and "stdint.h" in t.text)
+                inserts.append((at, "\n" + definition.code, at))
+            else:
+                inserts.append((at, definition.code, at))
+        for place, token, code in self.variables.values():
+            if place == file:
+                inserts.insert(0, (token.end, code, token.end))
+        inserts += [(token.end, code, token.end) for token, code in self.statements.get(file, ())]
+        include = set()
+        for name, (_, start, end) in outline.defined.items():
+            contract = self.contracts.get(name)
+            if contract is None or seq[start].prover:
+                continue
+            head = max(h for h in outline.heads[name] if h <= start)
+            if seq[head].prover:
+                continue
+            contract.wrapped = True
+            if contract.file != file and file.endswith(".h") and contract.file != COMPILER_H:
+                include.add(contract.file)
+            inserts += self.wrapper(contract, seq, head, start, end, text)
+        if include:
+            guard = next(t for t in seq if t.kind == "directive" and t.text.startswith("#define"))
+            names = "".join(f'\n#include "{name.replace("src/", "", 1)}"'
+                            for name in sorted(include))
+            inserts.append((guard.end, names, guard.end))
+        inserts = [item for _, item in sorted(enumerate(inserts), reverse=True,
+                                              key=lambda pair: (pair[1][0], pair[0]))]
+        for at, what, past in inserts:
+            text = text[:at] + what + text[past:]
+        return text
+
+    def wrapper(self, contract, seq, head, start, end, text):
+        # Some blanks of the head keep the lines; directives do not stand in heads.
+        name_at = next(at for at in range(head, start) if seq[at].text == contract.name)
+        spelled = " ".join(t.text for t in seq[head:start] if t.kind != "annot")
+        kind = " ".join(t.text for t in self.type_tokens(seq[head:name_at]))
+        names = parameter_names(seq[head:start])
+        static = "" if seq[head].text == "static" or "static" in spelled.split() else "static "
+        code = self.code(contract, kind, dict(zip(contract.parameters, names)), names)
+        return [(seq[head].start, static, seq[head].start),
+                (seq[name_at].start, contract.name + "__body", seq[name_at].end),
+                (seq[end].end, f" __attribute__((__noinline__)) {spelled} {{ {code} }}",
+                 seq[end].end)] + (self.prototype(seq, head, start, contract))
+
+    @staticmethod
+    def prototype(seq, head, start, contract):
+        """A recursive function calls its wrapper."""
+        return []
+
+    @staticmethod
+    def type_tokens(seq):
+        found, at = [], 0
+        while at < len(seq):
+            word = seq[at].text
+            if word.startswith("SLABPOOL_"):
+                if at + 1 < len(seq) and seq[at + 1].text == "(":
+                    at = after_parens(seq, at + 1)
+                    continue
+            elif word not in ("static", "inline") and seq[at].kind != "annot":
+                found.append(seq[at])
+            at += 1
+        return found
+
+    def used(self, contract, clause):
+        return clause.code is not None and \
+            (clause.file, contract.name, clause.key()) not in self.left_out
+
+    def code(self, contract, kind, renamed, names):
+        """The body of a wrapper."""
+        def spell(code):
+            for old, new in renamed.items():
+                if old != new:
+                    code = re.sub(rf"\b{old}\b", new, code)
+            return code
+        parts = ["struct contracts_frame frame_; contracts_enter(&frame_, "
+                 f"__builtin_frame_address(0), {int(contract.opaque)});"]
+        before, after, assumed = [], [], {}
+        for clause in contract.clauses:
+            if not self.used(contract, clause):
+                if clause.kind == "assumes":
+                    assumed[clause.behavior] = None
+                continue
+            if clause.kind == "assumes" and assumed.get(clause.behavior, "") is not None:
+                variable = f"assumed_{clause.behavior}"
+                more = f" && {variable}" if clause.behavior in assumed else ""
+                parts.append(f"{'int ' if not more else ''}{variable} = ({spell(clause.code)})"
+                             f"{more};")
+                assumed[clause.behavior] = variable
+        exits = assigns = 0
+        for clause in contract.clauses:
+            if clause.kind == "exits":
+                exits = clause.number
+            if clause.kind in ("complete", "disjoint"):
+                known = [v for v in assumed.values() if v]
+                if len(known) == len(assumed):
+                    test = " + ".join(f"!!{v}" for v in known)
+                    sign = ">=" if clause.kind == "complete" else "<="
+                    before.append(f"CONTRACTS_CHECK({clause.number}, ({test}) {sign} 1);")
+                continue
+            if not self.used(contract, clause):
+                continue
+            if clause.kind == "assigns":
+                if clause.behavior:
+                    self.behavior_assigns(clause, assumed, parts, spell)
+                else:
+                    assigns = clause.number
+                    before += [f"contracts_may_store(&frame_, {spell(c)});" for c in clause.code]
+            elif clause.kind in ("requires", "ensures"):
+                guard = ""
+                if clause.behavior:
+                    if not assumed.get(clause.behavior):
+                        continue
+                    guard = f"if ({assumed[clause.behavior]}) "
+                (before if clause.kind == "requires" else after).append(
+                    f"{guard}CONTRACTS_CHECK({clause.number}, {spell(clause.code)});")
+        parts += before
+        if contract.opaque:
+            assigns = 0
+        narrow = [c for c in contract.clauses if c.kind == "assigns" and c.behavior
+                  and self.used(contract, c) and assumed.get(c.behavior)]
+        for clause in narrow:
+            parts.append(f"if ({assumed[clause.behavior]}) frame_.places = 0;")
+            parts += [f"if ({assumed[clause.behavior]}) contracts_may_store(&frame_, {spell(c)});"
+                      for c in clause.code]
+        number = str(assigns)
+        for clause in narrow:
+            number = f"{assumed[clause.behavior]} ? {clause.number} : {number}"
+        parts.append(f"contracts_call(&frame_, {number}, {exits});")
+        call = f"{contract.name}__body({', '.join(names)});"
+        # Ghost variables belong to a thread: what else runs behind the call leaves them alone.
+        own = sorted(self.variables) if contract.acts and self.sees_ghosts(contract) else []
+        parts += [f"__auto_type kept_{name} = {name};" for name in own]
+        parts.append(call if kind == "void" else f"{kind} result_ = {call}")
+        parts += [f"{name} = kept_{name};" for name in own]
+        if contract.acts:
+            parts += self.acts(contract, spell)
+        if contract.name in NEW_MEMORY:
+            place = self.assigns(Translator(self.known, self.ghosts), NEW_MEMORY[contract.name])[0]
+            parts.append(f"if (result_) contracts_new({spell(place)});")
+        parts.append("contracts_return(&frame_);")
+        parts += after
+        parts.append("contracts_leave(&frame_);")
+        if kind != "void":
+            parts.append("return result_;")
+        return " ".join(parts)
+
+    def sees_ghosts(self, contract):
+        """True if the ghost variables are declared where the contract stands."""
+        return all(os.path.basename(file) in self.texts[contract.file]
+                   for file, _, _ in self.variables.values())
+
+    def acts(self, contract, spell):
+        """What ensures clauses say of ghost variables, as assignments."""
+        translator, found = Translator(self.known, self.ghosts | self.undefined()), []
+
+        def act(tree, guard):
+            if tree[0] == "binary" and tree[1] == "==>":
+                act(tree[3], f"{guard}if ({spell(translator.term(tree[2]))}) ")
+            elif tree[0] == "binary" and tree[1] == "&&":
+                act(tree[2], guard)
+                act(tree[3], guard)
+            elif tree[0] == "relation" and tree[2] == "==" and tree[1][0] == "name" \
+                    and tree[1][1] in self.variables and len(tree) == 4:
+                found.append(f"{guard}{tree[1][1]} = {spell(translator.term(tree[3]))};")
+        for clause in contract.clauses:
+            if clause.kind == "ensures" and clause.code is not None:
+                act(Parser(clause.text).whole(), "")
+        return found
+
+    def behavior_assigns(self, *_):
+        """Behaviors' own frames are entered behind the contract's."""
+
+    def table(self):
+        """contracts_clauses[] as C."""
+        rows = ["{0, 0, 0, 0, 0, 0}"]
+        for name in sorted(self.contracts):
+            for clause in self.contracts[name].clauses:
+                cells = [json.dumps(clause.file), str(clause.line), json.dumps(name),
+                         json.dumps((clause.behavior + ": " if clause.behavior else "")
+                                    + clause.kind),
+                         json.dumps(clause.name), json.dumps(clause.text)]
+                rows.append("{" + ", ".join(cells) + "}")
+        return ('#include "contracts.h"\n'
+                "const struct contracts_clause contracts_clauses[] = {\n"
+                + ",\n".join(rows) + "\n};\n"
+                f"const unsigned int contracts_clause_count = {len(rows)};\n")
