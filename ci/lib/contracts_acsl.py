@@ -71,13 +71,12 @@ class Parser:
         return ("if", left, then, self.formula())
 
     def binders(self):
-        words, names = [], []
+        words = []
         while self.peek() != ";":
             words.append(self.take())
         if words[0] != "integer":
             raise Untranslated(f"a quantifier over {words[0]}")
-        names = [word for word in words[1:] if word != ","]
-        return names
+        return [word for word in words[1:] if word != ","]
 
     def level(self, depth):
         if depth == len(LEVELS):
@@ -210,7 +209,6 @@ def definitions(text):
     found = []
     text = re.sub(r"//[^\n]*", lambda m: " " * len(m.group()), text)
     for match in DEFINITION.finditer(text):
-        depth = 0
         for end in range(match.end(), len(text)):
             # A quantifier ends its variables by ';', a definition itself.
             if text[end] == ";" and not re.search(r"\\(forall|exists)\s+integer\s+[\w\s,]*$",
@@ -342,8 +340,6 @@ class Translator:
                 continue
             low = low or self.half(part[1:], name, later, -1)
             past = past or self.half(part[1:], name, later, 1)
-        if low is None and past is not None:
-            return None
         return [(low, past)] if low is not None and past is not None else None
 
     def conjuncts(self, tree):

@@ -143,7 +143,8 @@ class Tree:
         proved = json.loads(read("proofs/files.json"))["proved"]
         own = {name for file in proved for name in [file, *headers_of(file)]}
         left_open = {name for options in proved.values() for name in options.get("open", {})}
-        trusted = Soundness().trusted
+        self.soundness = Soundness()
+        trusted = self.soundness.leaned_on()
         for file in self.files:
             self.texts[file] = read(file)
             if not file.startswith(("src/core/", "src/include/slabpool/", "proofs/")):
@@ -167,7 +168,8 @@ class Tree:
                             end += 1
                         contract = Contract(name, file, seq[head - 1], seq[head:end])
                         contract.trusted = name in trusted
-                        contract.opaque = contract.trusted and file != COMPILER_H
+                        contract.opaque = name in self.soundness.trusted \
+                            and file != COMPILER_H
                         # Two static functions of one name in different files do not occur.
                         self.contracts.setdefault(name, contract)
         for file, outline in self.outlines.items():
@@ -226,10 +228,13 @@ class Tree:
 
     def reached(self):
         """The definitions that clauses use, by name."""
+        return self.closure(clause for contract in self.contracts.values()
+                            for clause in contract.clauses if self.used(contract, clause))
+
+    def closure(self, clauses):
         found, todo = set(), set()
-        for contract in self.contracts.values():
-            for clause in contract.clauses:
-                todo |= set(re.findall(r"\blogic_(\w+)\(", str(clause.code)))
+        for clause in clauses:
+            todo |= set(re.findall(r"\blogic_(\w+)\(", str(clause.code)))
         while todo:
             name = todo.pop()
             if name not in found:
@@ -237,14 +242,21 @@ class Tree:
                 todo |= set(re.findall(r"\blogic_(\w+)\(", self.known[name].code))
         return found
 
+    def by_twin(self, clause):
+        """True if the clause uses a definition that has a twin."""
+        return bool(self.closure([clause]) & {name for _, name in self.twins})
+
     def undefined(self):
         """Functions that stand for others in the proofs, and do not exist."""
         if not hasattr(self, "missing"):
-            defined = {name for outline in self.outlines.values() for name in outline.defined}
+            defined = set()
             for file in self.files:
-                if file.startswith("src/") and file not in self.outlines:
-                    defined |= set(re.findall(r"\b(\w+)\(", self.texts[file]))
-            self.missing = set(Soundness().trusted) - defined
+                if file.startswith("src/") and not file.startswith("src/test/"):
+                    outline = self.outlines.get(file) or Outline(places(self.texts[file]))
+                    defined |= {name for name, (_, start, _) in outline.defined.items()
+                                if file not in self.tokens
+                                or not self.tokens[file][start].prover}
+            self.missing = set(self.soundness.leaned_on()) - defined
         return self.missing
 
     def translate(self):
@@ -444,12 +456,9 @@ class Tree:
             number = f"{assumed[clause.behavior]} ? {clause.number} : {number}"
         parts.append(f"contracts_call(&frame_, {number}, {exits});")
         call = f"{contract.name}__body({', '.join(names)});"
-        # Ghost variables belong to a thread: what else runs behind the call leaves them alone.
-        own = sorted(self.variables) if contract.acts and self.sees_ghosts(contract) else []
-        parts += [f"__auto_type kept_{name} = {name};" for name in own]
         parts.append(call if kind == "void" else f"{kind} result_ = {call}")
-        parts += [f"{name} = kept_{name};" for name in own]
         if contract.acts:
+            parts.append("contracts_own(&frame_);")
             parts += self.acts(contract, spell)
         if contract.name in NEW_MEMORY:
             place = self.assigns(Translator(self.known, self.ghosts), NEW_MEMORY[contract.name])[0]
@@ -460,11 +469,6 @@ class Tree:
         if kind != "void":
             parts.append("return result_;")
         return " ".join(parts)
-
-    def sees_ghosts(self, contract):
-        """True if the ghost variables are declared where the contract stands."""
-        return all(os.path.basename(file) in self.texts[contract.file]
-                   for file, _, _ in self.variables.values())
 
     def acts(self, contract, spell):
         """What ensures clauses say of ghost variables, as assignments."""
@@ -497,7 +501,16 @@ class Tree:
                                     + clause.kind),
                          json.dumps(clause.name), json.dumps(clause.text)]
                 rows.append("{" + ", ".join(cells) + "}")
-        return ('#include "contracts.h"\n'
+        own = sorted(self.variables)
+        kinds = [re.search(r"\)\) (.*?)\w+(?: = .*)?;$", self.variables[name][2]).group(1)
+                 for name in own]
+        ghosts = "".join(f"extern {kind}{name} __attribute__((__weak__));\n"
+                         for kind, name in zip(kinds, own)) \
+            + "char *const contracts_ghosts[] = {" \
+            + ", ".join(f"(char *)&{name}" for name in own) + ", 0};\n" \
+            + "const size_t contracts_ghost_bytes[] = {" \
+            + ", ".join(f"sizeof({kind})" for kind in kinds) + ", 0};\n"
+        return ('#include "contracts.h"\n' + ghosts +
                 "const struct contracts_clause contracts_clauses[] = {\n"
                 + ",\n".join(rows) + "\n};\n"
                 f"const unsigned int contracts_clause_count = {len(rows)};\n")

@@ -17,8 +17,8 @@ import time
 
 import contracts
 from common import (CORPUS, ROOT, Results, Usage, compile, count_tap, main, parser, pick_targets,
-                    plant, plant_option, positive, relative, run, sanitized, say, setup, tail, targets,
-                    words)
+                    plant, plant_option, positive, relative, run, sanitized, say, setup, tail,
+                    targets, words)
 
 KINDS = {"asan": "ASan+UBSan", "tsan": "TSan", "plain": "no sanitizer"}
 

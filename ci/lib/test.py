@@ -11,12 +11,14 @@ Steps, in this order:
             library), and the unit tests under TSan
   matrix    unit tests, corpus replay and examples with each compiler that is there: gcc 11
             and 12, clang 13, 14 and 19
+  contracts the library with its own contracts compiled in (ci/replay --contracts)
   install   meson install; a client through pkg-config, in C, C++ and static; a kernel-style
             source; a project with slabpool as its subproject
   cross     32-bit, big-endian and bare-metal builds and their tests (ci/cross)
   bench     the benchmark runs (its figures are no test)
   gates     what must fail does fail: the commands in ci/ (ci/test-ci, ci/cross --self-test), the
-            proofs (ci/test-prove), the mutants (ci/test-mutate)
+            proofs (ci/test-prove), the contracts at run time (ci/test-contracts), the mutants
+            (ci/test-mutate)
 
 Exit status: 0 all passed, 1 something failed, 2 bad usage."""
 
@@ -29,7 +31,7 @@ import time
 from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, builddir, compile,
                     have, main, meson_test, parser, relative, run, sanitized, say, setup, tail)
 
-STEPS = ("style", "unit", "sanitize", "matrix", "install", "cross", "bench", "gates")
+STEPS = ("style", "unit", "sanitize", "matrix", "contracts", "install", "cross", "bench", "gates")
 COMPILERS = ("gcc-11", "gcc-12", "clang-13", "clang-14", CLANG)
 
 
@@ -94,6 +96,10 @@ def matrix(results, options):
                      ["--suite", "unit", "--suite", "fuzz", "--suite", "examples"])
         else:
             results.skip(f"matrix {compiler}", f"{compiler} is not installed")
+
+
+def contracts(results, _):
+    script(results, "contracts", ["replay", "--contracts"])
 
 
 def install(results, _):
@@ -237,6 +243,7 @@ def gates(results, _):
     script(results, "gates: commands", ["test-ci"])
     script(results, "gates: cross", ["cross", "--self-test"])
     script(results, "gates: proofs", ["test-prove"])
+    script(results, "gates: contracts", ["test-contracts"])
     script(results, "gates: mutants", ["test-mutate"])
 
 

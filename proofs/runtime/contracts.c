@@ -3,6 +3,7 @@
 #include "contracts.h"
 
 #include <fcntl.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,8 @@ static void violation(unsigned int clause, const char *more)
 
 	silent = true;
 	fflush(stdout);
-	fprintf(stderr, "contract violated: %s:%u: %s: %s %s%s%s%s\n", c->file, c->line, c->function,
-		c->kind, c->name, *c->name ? ": " : "", c->text, more);
+	fprintf(stderr, "contract violated: %s:%u: %s: %s %s%s%s%s\n", c->file, c->line,
+		c->function, c->kind, c->name, *c->name ? ": " : "", c->text, more);
 	for (struct contracts_frame *f = top; f; f = f->above)
 		if (f->exits)
 			fprintf(stderr, "  in %s\n", contracts_clauses[f->exits].function);
@@ -102,8 +103,10 @@ void contracts_judge(unsigned int clause, bool held)
 
 static bool own_variable(const void *where)
 {
+	const char *at = where;
+
 	/* The stack grows downwards. */
-	return (const char *)where < top->sp && (const char *)where >= (char *)__builtin_frame_address(0);
+	return at < top->sp && at >= (char *)__builtin_frame_address(0);
 }
 
 UNWATCHED static void note(void *where, size_t bytes)
@@ -118,8 +121,9 @@ UNWATCHED static void note(void *where, size_t bytes)
 
 		if (log_count == log_room) {
 			log_room = log_room ? 2 * log_room : 4096;
-			log_of = log_room > LOG_MOST ? NULL : realloc(log_of, log_room * sizeof(*log_of));
-			if (!log_of) {
+			if (log_room <= LOG_MOST)
+				log_of = realloc(log_of, log_room * sizeof(*log_of));
+			if (log_room > LOG_MOST || !log_of) {
 				fputs("contracts: the log of stores is full\n", stderr);
 				abort();
 			}
@@ -231,6 +235,13 @@ void contracts_may_store(struct contracts_frame *frame, struct contracts_place p
 	frame->place[frame->places++] = place;
 }
 
+void contracts_own(struct contracts_frame *frame)
+{
+	for (unsigned int i = 0; contracts_ghost_bytes[i]; i++)
+		if (contracts_ghosts[i])
+			memcpy(contracts_ghosts[i], &frame->ghost[i], contracts_ghost_bytes[i]);
+}
+
 void contracts_new(struct contracts_place place)
 {
 	for (struct contracts_frame *f = top; f; f = f->above)
@@ -243,8 +254,23 @@ void contracts_call(struct contracts_frame *frame, unsigned int assigns, unsigne
 	frame->exits = exits;
 	frame->first = log_count;
 	frame->running = true;
+	for (unsigned int i = 0; frame->opaque && contracts_ghost_bytes[i]; i++)
+		if (contracts_ghosts[i])
+			memcpy(&frame->ghost[i], contracts_ghosts[i], contracts_ghost_bytes[i]);
 	running++;
 	opaque_depth += frame->opaque;
+}
+
+/* The fuzz targets jump out of the library when it ends the program: to where no call waits. */
+void __real_longjmp(jmp_buf to, int value) __attribute__((__noreturn__));
+void __wrap_longjmp(jmp_buf to, int value) __attribute__((__noreturn__));
+void __wrap_longjmp(jmp_buf to, int value)
+{
+	contracts_go(1);
+	top = NULL;
+	running = opaque_depth = 0;
+	log_count = 0;
+	__real_longjmp(to, value);
 }
 
 static bool may_store(const struct contracts_frame *frame, const unsigned char *byte)
@@ -296,8 +322,6 @@ void contracts_return(struct contracts_frame *frame)
 		if ((char *)log_of[i].where < frame->sp &&
 		    (char *)log_of[i].where >= (char *)__builtin_frame_address(0) - 65536)
 			log_of[i].bytes = 0;
-	/* A jump out of a callee left its frame behind. */
-	top = frame;
 	if (frame->clause)
 		check_frame(frame);
 }

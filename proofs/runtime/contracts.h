@@ -24,7 +24,7 @@ struct contracts_place {
 	size_t bytes;
 };
 
-enum { CONTRACTS_PLACES = 16 };
+enum { CONTRACTS_PLACES = 16, CONTRACTS_GHOSTS = 8 };
 
 struct contracts_frame {
 	struct contracts_frame *above; /* who called */
@@ -36,6 +36,7 @@ struct contracts_frame {
 	bool running;             /* the body runs */
 	unsigned int places;
 	struct contracts_place place[CONTRACTS_PLACES];
+	uint64_t ghost[CONTRACTS_GHOSTS]; /* their values before an opaque body */
 };
 
 struct contracts_clause {
@@ -46,12 +47,17 @@ struct contracts_clause {
 
 extern const struct contracts_clause contracts_clauses[];
 extern const unsigned int contracts_clause_count;
+/* Ghost variables, one NULL if no file of the program has it, and their sizes; 0 is the last. */
+extern char *const contracts_ghosts[];
+extern const size_t contracts_ghost_bytes[];
 extern int contracts_time;           /* 1: now, 0: before the call */
 extern unsigned long contracts_steps; /* of loops and recursions in clauses */
 
 void contracts_enter(struct contracts_frame *frame, const void *sp, bool opaque);
 void contracts_may_store(struct contracts_frame *frame, struct contracts_place place);
 void contracts_call(struct contracts_frame *frame, unsigned int assigns, unsigned int exits);
+/* Ghost variables are the calling thread's: what else ran behind an opaque body left them alone. */
+void contracts_own(struct contracts_frame *frame);
 /* Memory that no frame speaks of: it is new. */
 void contracts_new(struct contracts_place place);
 void contracts_return(struct contracts_frame *frame);
@@ -67,7 +73,8 @@ bool contracts_valid(struct contracts_place place);
 const void *contracts_readable(const void *p, size_t bytes);
 bool contracts_separated(unsigned int count, const struct contracts_place *place);
 
-#define CONTRACTS_LOGIC __attribute__((__unused__))
+/* What they read is looked at before (contracts_readable()), and they store nothing. */
+#define CONTRACTS_LOGIC __attribute__((__unused__, no_sanitize("address", "coverage")))
 #define CONTRACTS_INTEGER(x)                                                                       \
 	_Generic((x), _Bool: 1, char: 1, signed char: 1, unsigned char: 1, short: 1,               \
 		 unsigned short: 1, int: 1, unsigned int: 1, long: 1, unsigned long: 1,            \

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""usage: ci/test-contracts [--only WORD]
+
+Tests of ci/replay --contracts: on a copy of the sources, breaks one thing at a time, in the code,
+the contracts or the list of what is not checked, and sees it fail with the message that fits.
+--only runs the tests whose name has this word in it.
+
+Exit status: 0 all passed, 1 one failed, 2 bad usage."""
+
+import os
+import re
+import shutil
+import tempfile
+import time
+
+from common import CORPUS, ROOT, Failure, Results, hear_interrupts, main, parser, run, say, setup
+from test_prove import Copy
+
+LIST = "proofs/contracts.csv"
+SLAB, SLAB_H, MEMPOOL_H = "src/core/slab.c", "src/core/slab.h", "src/core/mempool.h"
+HEAD = "file,function,clause,kind,reason\n"
+INPUTS = 6      # of the target, for a planted bug
+TESTS = []
+
+
+def test(name):
+    def keep(function):
+        TESTS.append((name, function))
+        return function
+    return keep
+
+
+class Tests:
+    def __init__(self, where):
+        self.copy = Copy(where)
+        for name in ("meson.build", "meson_options.txt"):
+            shutil.copy(os.path.join(ROOT, name), where)
+        self.results = Results("test-contracts")
+        self.number = 0
+        self.wrong = None
+
+    def expect(self, status, pattern, *arguments):
+        """Runs the copy's ci/replay; the first thing that is not as expected is the verdict."""
+        got, text = run([self.copy.path("ci/replay"), *arguments], cwd=self.copy.where,
+                        timeout=900, env={"BUILD_DIR": self.copy.path("build")})
+        if self.wrong is None and (got != status or not re.search(pattern, text, re.M | re.S)):
+            self.wrong = (f"ci/replay {' '.join(arguments)}: status {got}, expected {status} and "
+                          f"/{pattern}/\n{text}")
+
+    def table(self, status, pattern):
+        self.expect(status, pattern, "--contracts", "--table")
+
+    def replay(self, target, status, pattern):
+        folder = os.path.join(CORPUS, target)
+        names = sorted(os.listdir(folder))
+        names = names[::max(1, len(names) // INPUTS)][:INPUTS]
+        self.expect(status, pattern, "--contracts", *(os.path.join(folder, n) for n in names))
+
+    def run(self, name, function):
+        begin = time.monotonic()
+        self.number += 1
+        self.wrong = None
+        try:
+            function(self.copy, self)
+        except (Failure, OSError) as error:
+            self.wrong = str(error)
+        finally:
+            self.copy.restore()
+        held = self.wrong is None
+        say(f"{'ok' if held else 'not ok'} {self.number} - {name}")
+        if not held:
+            say("\n".join("# " + line for line in self.wrong.splitlines()[-60:]))
+        self.results.add(name, int(held), int(not held), seconds=time.monotonic() - begin,
+                         failures=[] if held else [name])
+
+
+def violated(file, function, clause):
+    """The report of a violation: with file, line, function and clause."""
+    return rf"^contract violated: {re.escape(file)}:\d+: {function}: {clause}"
+
+
+# The list -----------------------------------------------------------------------------------------
+
+@test("the list fits the contracts, and the table names every function")
+def _(copy, tests):
+    tests.table(0, r"^src/core/slab\.h +slab_take +\d+ .*^\d+ passed, 0 failed$")
+
+
+@test("a clause that is ignored and not listed")
+def _(copy, tests):
+    copy.change(LIST, r"^src/core/geometry\.c,order_find,ensures chosen,[^\n]*\n", "")
+    tests.table(1, r"geometry\.c:\d+: order_find: ensures chosen: ignored .*not listed so")
+
+
+@test("a clause that is checked in part and not listed")
+def _(copy, tests):
+    copy.change(LIST, r"^src/core/mempool\.h,reserve_take,requires pool,[^\n]*\n", "")
+    tests.table(1, r"mempool\.h:\d+: reserve_take: requires pool: partly .*not listed so")
+
+
+@test("a listed clause that is checked now")
+def _(copy, tests):
+    copy.append(LIST, "src/core/slab.h,slab_take,ensures others,ignored,because\n")
+    tests.table(1, r"slab_take: ensures others: listed .* as ignored, but it is checked now: take")
+
+
+@test("a listed clause that does not exist")
+def _(copy, tests):
+    copy.append(LIST, "src/core/slab.h,slab_take,ensures nobody,ignored,because\n")
+    tests.table(1, r"slab_take, ensures nobody: there is no such clause")
+
+
+@test("a new clause that cannot be translated")
+def _(copy, tests):
+    copy.contract(SLAB_H, r"uint32_t slab_take\(", lambda text: text.replace(
+        "ensures invariant:", "ensures far: far_away(slab);\n    ensures invariant:", 1))
+    copy.change("proofs/logic/Slab.acsl", r"/\*@",
+                "/*@ predicate far_away{L}(struct slab *s) =\n"
+                "      \\forall integer i; s->bytes + i != -1;\n   ")
+    tests.table(1, r"slab_take: ensures far: ignored \(\\forall i without bounds\)")
+
+
+@test("a list without a reason, with an unknown kind, with a clause twice, without its head")
+def _(copy, tests):
+    row = "src/core/slab.c,bit_set,ensures others,left out,"
+    copy.write(LIST, HEAD + row + "\n")
+    tests.table(1, r"bit_set, ensures others: no reason")
+    copy.write(LIST, HEAD + row.replace("left out", "forgotten") + "why\n")
+    tests.table(1, r"kind 'forgotten' is none of")
+    copy.write(LIST, HEAD + 2 * (row + "why\n"))
+    tests.table(1, r"stands there twice")
+    copy.write(LIST, row + "why\n")
+    tests.table(1, r"the first line has to be")
+
+
+@test("a twin without its formula")
+def _(copy, tests):
+    copy.change(LIST, r"^(src/core/mempool\.h,reserve_give,assigns,twin),[^\n]*$",
+                "src/core/mempool.h,reserve_give,assigns,twin,the same")
+    tests.table(1, r"a twin is written `formula`: reason")
+
+
+@test("bad usage")
+def _(copy, tests):
+    tests.expect(2, r"--table goes with --contracts", "--table")
+    tests.expect(2, r"--fuzz goes with --contracts", "--fuzz", "5")
+    tests.expect(2, r"number above 0", "--contracts", "--fuzz", "0")
+    tests.expect(2, r"has its own compiler", "--contracts", "--sanitizer", "asan")
+    tests.expect(2, r"take no FILE", "--contracts", "--all", "--target", "geometry", __file__)
+    tests.expect(2, r"no fuzz target 'nothing'", "--contracts", "--target", "nothing")
+
+
+# Planted bugs -------------------------------------------------------------------------------------
+
+@test("unchanged sources pass")
+def _(copy, tests):
+    tests.replay("kmem_cache", 0, r"^\d+ clauses: .* checks made$.*^\d+ passed, 0 failed$")
+    tests.replay("mempool", 0, r"^\d+ passed, 0 failed$")
+
+
+@test("slab_take hands out the second free object")
+def _(copy, tests):
+    copy.change(SLAB, r"index = w \* 64 \+ k;",
+                "index = w * 64 + k; if (index + 1 < slab->capacity && "
+                "bit_test(slab->free_bits, index + 1)) index++;")
+    tests.replay("kmem_cache", 1, violated(SLAB_H, "slab_take", "taken: ensures lowest: "))
+
+
+@test("slab_take loses count")
+def _(copy, tests):
+    copy.change(SLAB, r"^\tslab->free_count--;", "\t(void)index;")
+    tests.replay("kmem_cache", 1, violated(SLAB_H, "slab_take", "ensures invariant: slab_ok"))
+
+
+@test("slab_take writes a field outside of its frame")
+def _(copy, tests):
+    copy.change(SLAB, r"^\tslab->free_count--;", "\tslab->free_count--; slab->stamp++;")
+    tests.replay("kmem_cache", 1, violated(SLAB_H, "slab_take", "assigns .*another one now"))
+
+
+@test("slab_take clears another slab's bits by memset, which is followed too")
+def _(copy, tests):
+    copy.change(SLAB, r"^\tslab->free_count--;",
+                "\tslab->free_count--; __builtin_memset(&slab->owner, (int)index + 1, "
+                "sizeof(slab->owner) + sizeof(slab->cache));")
+    tests.replay("kmem_cache", 1, violated(SLAB_H, "slab_take", "assigns "))
+
+
+@test("slab_give changes something though it refuses")
+def _(copy, tests):
+    copy.change(SLAB, r"bit_test\(slab->free_bits, index\)\)\n\t\treturn false;",
+                "bit_test(slab->free_bits, index))\n\t\treturn slab->hint++ && false;")
+    copy.change(SLAB, r"^\tbit_set\(slab->free_bits, index\);",
+                "\tslab_give(slab, slab->capacity); bit_set(slab->free_bits, index);")
+    tests.replay("kmem_cache", 1, violated(SLAB_H, "slab_give", "refused: assigns "))
+
+
+@test("a caller outside of the contract")
+def _(copy, tests):
+    copy.change("src/core/kmalloc.c", r"geometry_kmalloc_class\(\(uint32_t\)want\)",
+                "geometry_kmalloc_class((uint32_t)want + 8192)")
+    copy.change("src/core/kmalloc.c", r"geometry_kmalloc_class\(\(uint32_t\)size\)",
+                "geometry_kmalloc_class((uint32_t)size + 8192)")
+    copy.change("src/core/instance.c", r"geometry_kmalloc_class\(k \* 8\)",
+                "geometry_kmalloc_class(k * 8 + 8192)")
+    tests.replay("kmalloc", 1, violated("src/core/geometry.h", "geometry_kmalloc_class",
+                                        "requires range: "))
+
+
+@test("a mempool's element that the ledger misses")
+def _(copy, tests):
+    copy.change("src/core/mempool_resize.c", r"if \(!reserve_give\(m, element\)\)",
+                "if (n % 2 && !reserve_give(m, element))")
+    tests.expect(1, violated("src/core/mempool_resize.c", "reserve_refill", "ensures none_lost: "),
+                 "--contracts", "--all", "--corpus", CORPUS, "--target", "mempool")
+
+
+def work():
+    hear_interrupts()
+    cli = parser(__doc__)
+    cli.add_argument("--only", metavar="WORD", default="", help="tests with this word in the name")
+    options = cli.parse_args()
+    setup("base,fuzz")
+    chosen = [(name, function) for name, function in TESTS if options.only in name]
+    with tempfile.TemporaryDirectory(prefix="slabpool-test-contracts-") as where:
+        tests = Tests(where)
+        say(f"1..{len(chosen)}")
+        for name, function in chosen:
+            tests.run(name, function)
+    return tests.results.close(with_table=False)
+
+
+if __name__ == "__main__":
+    main(work)
