@@ -18,8 +18,9 @@
  * Locking: none is held while a report is shown.
  */
 #include "core/check.h"
-#include "core/instance.h"
 #include "core/lookup.h"
+#include "core/pages.h"
+#include "../../proofs/logic/Check.acsl"
 
 void check_report(struct slabpool *pool, const struct slabpool_report *report)
 {
@@ -27,35 +28,57 @@ void check_report(struct slabpool *pool, const struct slabpool_report *report)
 
 	if (report->crime && options->misuse == SLABPOOL_MISUSE_IGNORE)
 		return;
-	if (options->report)
+	if (options->report) {
+		/*@ calls slabpool_user_report; */
 		options->report(options->report_context, report);
-	else if (pool->platform.report)
+	} else if (pool->platform.report) {
+		/*@ calls slabpool_platform_report; */
 		pool->platform.report(pool->platform.context, report);
-	if (report->crime && options->misuse == SLABPOOL_MISUSE_ABORT)
+	}
+	if (report->crime && options->misuse == SLABPOOL_MISUSE_ABORT) {
+		/*@ calls slabpool_platform_fatal; */
 		pool->platform.fatal(pool->platform.context);
+	}
 }
 
 /* The run that holds a page of the arena: the entry of its first page holds its length. */
+/*@ requires arena: arena_open(arena);
+    requires inside: page < arena->pages;
+    requires out: \valid(out) && out->start == \null && out_apart(arena, out);
+    terminates always: \true;
+    exits never: \false;
+    assigns out->state, out->start, out->bytes;
+    ensures none: out->state == STATE_NONE ==> out->start == \null;
+    ensures found: out->state != STATE_NONE ==> run_described(arena, out, page);
+*/
 static void describe_run(const struct arena *arena, uint32_t page, struct check_description *out)
 {
-	uint32_t first = page + 1, pages;
-	size_t granule;
+	uint32_t first = page + 1, pages = PAGE_UNOWNED;
+	uint8_t state;
 
+	/*@ loop invariant range: 0 <= first <= page + 1;
+	    loop invariant entry: first <= page ==> pages == arena->page_map[first];
+	    loop assigns first, pages;
+	    loop variant first;
+	*/
 	while (first > 0) {
 		first--;
 		pages = slabpool_load_u32(&arena->page_map[first]);
 		if (pages != PAGE_UNOWNED)
 			break;
 	}
-	granule = ((size_t)first << SLABPOOL_PAGE_SHIFT) >> arena->granule_shift;
-	out->state = slabpool_load_u8(&arena->state[granule]);
-	if (pages < PAGE_RUN || out->state < STATE_RUN_KMALLOC || out->state > STATE_RUN_VMALLOC ||
-	    page - first >= pages - PAGE_RUN) {
-		out->state = STATE_NONE;
+	state = slabpool_load_u8(&arena->state[pages_granule(arena, first)]);
+	out->state = STATE_NONE;
+	if (pages < PAGE_RUN || state < STATE_RUN_KMALLOC || state > STATE_RUN_VMALLOC ||
+	    page - first >= pages - PAGE_RUN || pages - PAGE_RUN > arena->pages)
 		return;
-	}
-	out->start = arena->base + ((size_t)first << SLABPOOL_PAGE_SHIFT);
-	out->bytes = (size_t)(pages - PAGE_RUN) << SLABPOOL_PAGE_SHIFT;
+	out->state = state;
+	out->start = arena->base + (size_t)first * SLABPOOL_PAGE_SIZE;
+	out->bytes = (size_t)(pages - PAGE_RUN) * SLABPOOL_PAGE_SIZE;
+	/*@ assert entry: pages == arena->page_map[first]; */
+	/*@ assert start: out->start == page_address(arena, first); */
+	/*@ assert bytes: out->bytes == run_pages(arena, first) * SLABPOOL_PAGE_SIZE; */
+	/*@ assert described: run_described_at(arena, out, page, first); */
 }
 
 static void describe_object(const struct arena *arena, uint32_t which, size_t offset,
@@ -102,12 +125,29 @@ void check_describe(struct slabpool *pool, const void *p, struct check_descripti
 	}
 }
 
+/*@ requires memory: \valid_read(found);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures foreign: \result == SLABPOOL_REPORT_FOREIGN <==> found->start == \null;
+    ensures interior: \result == SLABPOOL_REPORT_INTERIOR <==>
+      found->start != \null && !starts_at(found, (void *)object);
+    ensures wrong_api: \result == SLABPOOL_REPORT_WRONG_API <==>
+      starts_at(found, (void *)object) && found->state != STATE_NONE &&
+      (cache == \null || found->cache == \null);
+    ensures wrong_cache: \result == SLABPOOL_REPORT_WRONG_CACHE <==>
+      starts_at(found, (void *)object) && found->state != STATE_NONE &&
+      cache != \null && found->cache != \null && found->cache != cache;
+    ensures double: \result == SLABPOOL_REPORT_DOUBLE_FREE <==>
+      starts_at(found, (void *)object) && (found->state == STATE_NONE ||
+      (cache != \null && found->cache == cache));
+*/
 static enum slabpool_report_kind kind_of(const struct check_description *found,
-					 const struct kmem_cache *cache, const void *object)
+					 struct kmem_cache *cache, const void *object)
 {
 	if (!found->start)
 		return SLABPOOL_REPORT_FOREIGN;
-	if (found->start != object)
+	if ((uintptr_t)found->start != (uintptr_t)object)
 		return SLABPOOL_REPORT_INTERIOR;
 	if (found->state == STATE_NONE)
 		return SLABPOOL_REPORT_DOUBLE_FREE;
@@ -116,6 +156,12 @@ static enum slabpool_report_kind kind_of(const struct check_description *found,
 	return found->cache == cache ? SLABPOOL_REPORT_DOUBLE_FREE : SLABPOOL_REPORT_WRONG_CACHE;
 }
 
+/*@ requires memory: \valid_read(found);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures nothing: \result == \null ==> !run_kind(found->state) && found->cache == \null;
+*/
 static const char *what_it_is(const struct check_description *found)
 {
 	switch (found->state) {
@@ -170,6 +216,8 @@ void check_no_memory(struct slabpool *pool, const char *call, const char *name, 
 	else if (gfp & __GFP_NOWARN)
 		return;
 	check_report(pool, &report);
-	if (gfp & __GFP_NOFAIL)
+	if (gfp & __GFP_NOFAIL) {
+		/*@ calls slabpool_platform_fatal; */
 		pool->platform.fatal(pool->platform.context);
+	}
 }

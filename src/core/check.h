@@ -3,33 +3,37 @@
 #ifndef SLABPOOL_CORE_CHECK_H
 #define SLABPOOL_CORE_CHECK_H
 
-#include "core/cache.h"
+#include "core/instance.h"
 
 /* Shows a report; after a caller's crime does what the options say. */
-/*@ requires pool: \valid(pool) && \valid_read(report);
+/*@ requires pool: \valid_read(pool) && reports_known(pool);
+    requires report: \valid_read(report);
     terminates always: \true;
-    assigns *pool;
+    exits ended: \true;
+    assigns \nothing;
 */
 void check_report(struct slabpool *pool, const struct slabpool_report *report);
 /* Reports an object that cache must not take (or kfree: cache NULL), and says why. */
-/*@ requires pool: \valid(pool);
+/*@ requires pool: \valid_read(pool) && reports_known(pool);
     terminates always: \true;
-    assigns *pool;
+    exits ended: \true;
+    assigns \nothing;
 */
 SLABPOOL_COLD void check_bad_free(struct slabpool *pool, const char *call, struct kmem_cache *cache,
 				  const void *object);
 /* Reports an argument that create refuses; always NULL. */
-/*@ requires pool: \valid(pool);
+/*@ requires pool: \valid_read(pool) && reports_known(pool);
     terminates always: \true;
-    exits never: \false;
-    assigns *pool;
+    exits ended: \true;
+    assigns \nothing;
 */
 SLABPOOL_COLD void check_bad_argument(struct slabpool *pool, const char *call, const char *name,
 				      const char *text, size_t size);
 /* Reports an allocation that failed, unless gfp says not to; __GFP_NOFAIL ends the program. */
-/*@ requires pool: \valid(pool);
+/*@ requires pool: \valid_read(pool) && reports_known(pool);
     terminates always: \true;
-    assigns *pool;
+    exits ended: \true;
+    assigns \nothing;
 */
 SLABPOOL_COLD void check_no_memory(struct slabpool *pool, const char *call, const char *name,
 				   size_t size, gfp_t gfp);

@@ -71,6 +71,8 @@ struct slabpool {
 
 #include "core/runs.h"
 
+#include "../../proofs/logic/Places.acsl"
+
 /* Creates an instance; the default one keeps its thread record in a thread-local variable. */
 /*@ requires platform: \valid_read(platform);
     requires options: options == \null || \valid_read(options);
@@ -89,25 +91,60 @@ struct slabpool *instance_create(const struct slabpool_platform *platform,
     ensures ready: \result == \null || arena_ready(\result);
 */
 struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift);
+/* From one number up to another, on a circle of numbers, without a subtraction that wraps. */
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures ahead: from <= to ==> \result == to - from;
+    ensures around: from > to ==> \result == to - from + SIZE_MAX + 1;
+    ensures far: from > to ==> \result > SIZE_MAX - from;
+*/
+static inline size_t instance_distance(uintptr_t from, uintptr_t to)
+{
+	return to >= from ? to - from : SIZE_MAX - (from - to) + 1;
+}
+
 /* The arena that holds p, or NULL. */
-/*@ requires pool: \valid(pool);
+/*@ requires pool: \valid_read(pool) && places_ready(pool);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
+    ensures arena: \result == \null || arena_of_pool(pool, \result);
+    ensures holds: \result != \null ==> arena_holds(\result, (uintptr_t)p);
+    ensures none: \result == \null ==> no_place_holds(pool, INSTANCE_ARENAS, (uintptr_t)p);
 */
 static inline struct arena *instance_find(struct slabpool *pool, const void *p)
 {
 	uint32_t k;
 
 	SLABPOOL_UNROLL
+	/*@ loop invariant range: 0 <= k <= INSTANCE_ARENAS;
+	    loop invariant none: no_place_holds(pool, k, (uintptr_t)p);
+	    loop assigns k;
+	    loop variant INSTANCE_ARENAS - k;
+	*/
 	for (k = 0; k < INSTANCE_ARENAS; k++) {
 		const struct arena_place *place = &pool->place[k];
 
-		if ((uintptr_t)p - place->address < slabpool_acquire_size(&place->bytes))
+		/*@ assert ready: place_ready(pool, k); */
+		if (instance_distance(place->address, (uintptr_t)p) <
+		    slabpool_acquire_size(&place->bytes)) {
+			/*@ assert ahead: place->address <= (uintptr_t)p; */
+			/*@ assert holds: arena_holds(&pool->arena[k], (uintptr_t)p); */
 			return place->arena;
+		}
+		/*@ assert outside: place->bytes != 0 ==>
+		      !arena_holds(&pool->arena[k], (uintptr_t)p); */
 	}
 	return NULL;
 }
+
+/*@ requires pool: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+*/
+size_t slabpool_reap(struct slabpool *pool);
 
 /* Around fork(): all locks of the instance are taken, and given back on both sides; the child
  * also collects what the threads that it does not have held. had_threads: there may have been
@@ -132,15 +169,17 @@ void slabpool_fork_parent(struct slabpool *pool);
 void slabpool_fork_child(struct slabpool *pool, bool had_threads);
 
 /* Shows a call to the observer. */
-/*@ requires pool: \valid(pool) && \valid_read(event);
+/*@ requires pool: \valid_read(pool) && event_known(pool) && \valid_read(event);
     terminates always: \true;
     exits never: \false;
-    assigns *pool;
+    assigns \nothing;
 */
 static inline void instance_event(struct slabpool *pool, const struct slabpool_event *event)
 {
-	if (SLABPOOL_UNLIKELY(pool->event != NULL))
-		pool->event(pool->event_context, event);
+	if (SLABPOOL_LIKELY(pool->event == NULL))
+		return;
+	/*@ calls slabpool_user_event; */
+	pool->event(pool->event_context, event);
 }
 
 #endif

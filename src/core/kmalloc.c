@@ -21,7 +21,13 @@
 #include "core/lookup.h"
 #include "core/memory.h"
 #include "core/pages.h"
+#include "../../proofs/logic/Classes.acsl"
 
+/*@ requires pool: \valid_read(pool) && event_known(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
 static SLABPOOL_COLD void show(struct slabpool *pool, enum slabpool_event_kind kind,
 			       const void *object, const void *result, size_t size, size_t align,
 			       gfp_t gfp)
@@ -34,6 +40,11 @@ static SLABPOOL_COLD void show(struct slabpool *pool, enum slabpool_event_kind k
 	instance_event(pool, &event);
 }
 
+/*@ requires pool: \valid_read(pool) && event_known(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
 static inline void event_object(struct slabpool *pool, enum slabpool_event_kind kind,
 				const void *object, const void *result, size_t size, size_t align,
 				gfp_t gfp)
@@ -257,6 +268,13 @@ static void *stayed(const void *object, size_t old_size, size_t size, gfp_t gfp)
 }
 
 /* True if an object of these usable bytes should stay where it is for the new size. */
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures room: \result ==> size <= old_size;
+    ensures exact: \result <==> size <= old_size &&
+      (old_size <= KMALLOC_MAX_CACHE_SIZE || size > old_size / 2);
+*/
 static bool fits(size_t old_size, size_t size)
 {
 	return size <= old_size && (old_size <= KMALLOC_MAX_CACHE_SIZE || size > old_size / 2);
@@ -305,16 +323,34 @@ void *slabpool_kvrealloc(struct slabpool *pool, const void *object, size_t size,
 }
 
 /* The class whose objects are aligned so: every class is aligned to its largest power of two. */
+/*@ requires pool: \valid_read(pool) && classes_sized(pool);
+    requires some: 0 < size;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures class: \result != \null ==> class_of_pool(pool, \result);
+    ensures holds: \result != \null ==> \result->size >= size;
+    ensures aligned: \result != \null ==> \result->geometry.align >= align;
+    ensures none: \result == \null ==> no_class_fits(pool, align, size);
+*/
 static struct kmem_cache *class_for(struct slabpool *pool, size_t align, size_t size)
 {
 	size_t want = size > align ? size : align;
-	uint32_t k;
+	uint32_t least, k;
 
 	if (want > KMALLOC_MAX_CACHE_SIZE)
 		return NULL;
-	for (k = geometry_kmalloc_class((uint32_t)want); k < GEOMETRY_KMALLOC_CLASSES; k++)
+	least = geometry_kmalloc_class((uint32_t)want);
+	/*@ loop invariant range: least <= k <= GEOMETRY_KMALLOC_CLASSES;
+	    loop invariant none: no_class_aligned(pool, least, k, align);
+	    loop assigns k;
+	    loop variant GEOMETRY_KMALLOC_CLASSES - k;
+	*/
+	for (k = least; k < GEOMETRY_KMALLOC_CLASSES; k++) {
+		/*@ assert larger: kmalloc_size(least) <= kmalloc_size(k); */
 		if (pool->kmalloc[k].geometry.align >= align)
 			return &pool->kmalloc[k];
+	}
 	return NULL;
 }
 

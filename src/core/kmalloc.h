@@ -11,10 +11,14 @@
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
+    ensures starts: (uintptr_t)p >= arena->address &&
+      ((uintptr_t)p - arena->address) % granule_size(arena->granule_shift) == 0 ==>
+      \result == ((uintptr_t)p - arena->address) / granule_size(arena->granule_shift);
 */
 static inline size_t kmalloc_granule(const struct arena *arena, const void *p)
 {
-	return slabpool_rotate((uintptr_t)p - arena->address, arena->granule_shift);
+	return slabpool_rotate(instance_distance(arena->address, (uintptr_t)p),
+			       arena->granule_shift);
 }
 
 /* Takes a live object back whose state byte names its cache, if the thread's magazine has room. */

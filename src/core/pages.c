@@ -18,29 +18,49 @@
  */
 #include "core/pages.h"
 #include "core/check.h"
-#include "core/instance.h"
-#include "core/lookup.h"
 #include "core/memory.h"
 
-/* State byte of the granule where p starts, NULL if p is not the start of a page of the arena. */
-static uint8_t *run_state(const struct arena *arena, const void *p, uint32_t *page)
+/* The open page that starts at p, or ARENA_NO_PAGE. */
+/*@ requires arena: arena_open(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures starts: \result != ARENA_NO_PAGE ==> page_starts(arena, (void *)p, \result);
+    ensures none: \result == ARENA_NO_PAGE ==> no_page_starts(arena, (void *)p);
+*/
+static uint32_t page_at(const struct arena *arena, const void *p)
 {
-	size_t offset = lookup_offset(arena, p);
+	size_t offset = instance_distance(arena->address, (uintptr_t)p);
 
-	if (offset == LOOKUP_NOT_IN || offset % SLABPOOL_PAGE_SIZE != 0)
-		return NULL;
-	*page = (uint32_t)(offset >> SLABPOOL_PAGE_SHIFT);
-	if (*page >= slabpool_load_u32(&arena->opened))
-		return NULL;
-	return &arena->state[offset >> arena->granule_shift];
+	if (offset % SLABPOOL_PAGE_SIZE != 0 ||
+	    offset / SLABPOOL_PAGE_SIZE >= slabpool_load_u32(&arena->opened))
+		return ARENA_NO_PAGE;
+	/*@ assert ahead: arena->address <= (uintptr_t)p; */
+	return (uint32_t)(offset / SLABPOOL_PAGE_SIZE);
 }
 
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> run_kind(state);
+*/
 static bool is_run(uint8_t state)
 {
 	return state >= STATE_RUN_KMALLOC && state <= STATE_RUN_VMALLOC;
 }
 
 /* Pages to ask for so that the run's start is a multiple of align; 0: cannot be. */
+/*@ requires memory: \valid_read(arena);
+    requires some: 0 < bytes;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures refused: \result == 0 <==> align > arena->align;
+    ensures enough: \result != 0 ==> \result * SLABPOOL_PAGE_SIZE >= bytes;
+    ensures aligned: \result != 0 ==> \result >= align / SLABPOOL_PAGE_SIZE;
+    ensures least: \result != 0 && \result > align / SLABPOOL_PAGE_SIZE ==>
+      (\result - 1) * SLABPOOL_PAGE_SIZE < bytes;
+*/
 static size_t pages_for(const struct arena *arena, size_t bytes, size_t align)
 {
 	size_t pages = (bytes - 1) / SLABPOOL_PAGE_SIZE + 1;
@@ -48,6 +68,57 @@ static size_t pages_for(const struct arena *arena, size_t bytes, size_t align)
 	if (align > arena->align)
 		return 0;
 	return pages < align / SLABPOOL_PAGE_SIZE ? align / SLABPOOL_PAGE_SIZE : pages;
+}
+
+/* The page's entry in the page map; what is known of the other runs stays. */
+/*@ requires arena: arena_open(arena) && runs_known_but(arena, page);
+    requires page: page < arena->pages;
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->page_map[page];
+    ensures stored: arena->page_map[page] == entry;
+    ensures open: arena_open(arena);
+    ensures shape: arena->granule_shift == \old(arena->granule_shift) &&
+      arena->pages == \old(arena->pages) && arena->opened == \old(arena->opened);
+    ensures runs: runs_known_but(arena, page);
+    ensures state: arena->state[first_granule(arena, page)] ==
+      \old(arena->state[first_granule(arena, page)]);
+*/
+static void entry_set(struct arena *arena, uint32_t page, uint32_t entry)
+{
+	/*@ ghost uint32_t shift = arena->granule_shift; */
+	slabpool_store_u32(&arena->page_map[page], entry);
+	/*@ assert pages: arena->pages == \at(arena->pages, Pre) &&
+	      arena->opened == \at(arena->opened, Pre); */
+	/*@ assert shift: arena->granule_shift == \at(arena->granule_shift, Pre); */
+	/*@ assert words: arena->words_a_page == \at(arena->words_a_page, Pre); */
+	/*@ assert address: arena->address == \at(arena->address, Pre); */
+	/*@ assert constants: arena_constants(arena); */
+	/*@ assert tables: arena_valid_tables(arena); */
+	/*@ assert apart: arena_apart(arena); */
+	/*@ ghost same_granules(shift, arena->granule_shift); */
+	/*@ assert entries: \forall integer q; 0 <= q < arena->pages && q != page ==>
+	      arena->page_map[q] == \at(arena->page_map[q], Pre); */
+}
+
+/* Makes a run of the arena's a live one of its kind. */
+/*@ requires arena: arena_open(arena) && runs_known(arena);
+    requires inside: run_inside(arena, page, pages);
+    requires kind: run_kind(kind);
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->page_map[page], arena->state[first_granule(arena, page)];
+    ensures open: arena_open(arena);
+    ensures runs: runs_known(arena);
+    ensures live: run_live(arena, page, kind) && run_pages(arena, page) == pages;
+*/
+static void run_begin(struct arena *arena, uint32_t page, uint32_t pages, uint8_t kind)
+{
+	size_t granule;
+
+	entry_set(arena, page, PAGE_RUN + pages);
+	granule = pages_granule(arena, page);
+	slabpool_store_u8(&arena->state[granule], kind);
 }
 
 static uint32_t run_new(struct slabpool *pool, struct arena *arena, size_t pages, bool *fresh)
@@ -75,61 +146,115 @@ void *pages_alloc(struct slabpool *pool, size_t bytes, size_t align, uint8_t kin
 	page = arena ? run_new(pool, arena, pages, &fresh) : ARENA_NO_PAGE;
 	if (page == ARENA_NO_PAGE)
 		return NULL;
-	run = arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT);
+	run = arena->base + (size_t)page * SLABPOOL_PAGE_SIZE;
 	if (!fresh && ((gfp & __GFP_ZERO) || pool->options.init_on_alloc))
-		memset(run, 0, pages * SLABPOOL_PAGE_SIZE);
-	slabpool_store_u32(&arena->page_map[page], PAGE_RUN + (uint32_t)pages);
-	slabpool_store_u8(&arena->state[(run - arena->base) >> arena->granule_shift], kind);
+		memory_clear(run, pages * SLABPOOL_PAGE_SIZE);
+	run_begin(arena, page, (uint32_t)pages, kind);
 	return run;
+}
+
+/* Ends the life of the run of this kind that starts at the page: its length, or 0 if there is none.
+ * Of two that free it in the same instant only one gets it. */
+/*@ requires arena: arena_open(arena) && runs_known(arena);
+    requires page: page < arena->opened;
+    requires kind: run_kind(kind);
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->page_map[page], arena->state[first_granule(arena, page)];
+    ensures open: arena_open(arena);
+    ensures runs: runs_known(arena);
+    ensures exact: \result != 0 <==> \old(run_live(arena, page, kind));
+    ensures length: \result != 0 ==> \result == run_pages{Pre}(arena, page);
+    ensures inside: \result != 0 ==> run_inside(arena, page, \result);
+    ensures ended: \result != 0 ==> arena->state[first_granule(arena, page)] == STATE_NONE;
+    ensures refused: \result == 0 ==> arena->page_map[page] == \old(arena->page_map[page]) &&
+      arena->state[first_granule(arena, page)] ==
+        \old(arena->state[first_granule(arena, page)]);
+*/
+static uint32_t run_end(struct arena *arena, uint32_t page, uint8_t kind)
+{
+	size_t granule = pages_granule(arena, page);
+	uint32_t entry;
+
+	if (slabpool_load_u8(&arena->state[granule]) != kind ||
+	    slabpool_exchange_u8(&arena->state[granule], STATE_NONE) != kind)
+		return 0;
+	/*@ assert live: run_live{Pre}(arena, page, kind); */
+	/*@ assert length: 0 < run_pages{Pre}(arena, page); */
+	/*@ assert none: arena->state[first_granule(arena, page)] == STATE_NONE; */
+	/*@ assert others: runs_known_but(arena, page); */
+	entry = slabpool_load_u32(&arena->page_map[page]);
+	entry_set(arena, page, PAGE_UNOWNED);
+	return entry - PAGE_RUN;
+}
+
+static bool run_free(struct slabpool *pool, struct arena *arena, const void *p, uint8_t kind)
+{
+	uint32_t page = page_at(arena, p), pages;
+
+	pages = page == ARENA_NO_PAGE ? 0 : run_end(arena, page, kind);
+	if (pages == 0)
+		return false;
+	if (pool->options.init_on_free)
+		memory_clear(arena->base + (size_t)page * SLABPOOL_PAGE_SIZE,
+			     (size_t)pages * SLABPOOL_PAGE_SIZE);
+	arena_free_run(pool, arena, page, pages, ARENA_RUN, true);
+	return true;
 }
 
 bool pages_free(struct slabpool *pool, const void *p, uint8_t kind)
 {
 	struct arena *arena = instance_find(pool, p);
-	uint32_t page = 0, pages;
-	uint8_t *state = arena ? run_state(arena, p, &page) : NULL;
 
-	/* Of two that free it in the same instant only one gets the kind. */
-	if (!state || slabpool_load_u8(state) != kind ||
-	    slabpool_exchange_u8(state, STATE_NONE) != kind)
-		return false;
-	pages = slabpool_load_u32(&arena->page_map[page]) - PAGE_RUN;
-	slabpool_store_u32(&arena->page_map[page], PAGE_UNOWNED);
-	if (pool->options.init_on_free)
-		memset(arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT), 0,
-		       (size_t)pages << SLABPOOL_PAGE_SHIFT);
-	arena_free_run(pool, arena, page, pages, ARENA_RUN, true);
-	return true;
+	return arena && run_free(pool, arena, p, kind);
+}
+
+/*@ requires arena: arena_open(arena) && runs_known(arena);
+    requires kind: \valid(kind) && apart_from_tables(arena, kind);
+    terminates always: \true;
+    exits never: \false;
+    assigns *kind;
+    ensures none: \result == 0 ==> no_run_at(arena, (void *)p);
+    ensures run: \result != 0 ==> run_kind(*kind) &&
+      live_run_of(arena, (void *)p, *kind, \result);
+*/
+static size_t pages_size_in(const struct arena *arena, const void *p, uint8_t *kind)
+{
+	uint32_t page = page_at(arena, p), entry;
+	uint8_t state;
+
+	if (page == ARENA_NO_PAGE)
+		return 0;
+	/*@ assert only: \forall integer q; page_starts(arena, (void *)p, q) ==> q == page; */
+	state = slabpool_load_u8(&arena->state[pages_granule(arena, page)]);
+	if (!is_run(state))
+		return 0;
+	/*@ assert live: run_live(arena, page, state); */
+	/*@ assert length: 0 < run_pages(arena, page) < PAGE_RUN; */
+	entry = slabpool_load_u32(&arena->page_map[page]);
+	*kind = state;
+	/*@ assert still: run_live(arena, page, state); */
+	/*@ assert starts: page_starts(arena, (void *)p, page); */
+	return (size_t)(entry - PAGE_RUN) * SLABPOOL_PAGE_SIZE;
 }
 
 size_t pages_size(struct slabpool *pool, const void *p, uint8_t *kind)
 {
-	struct arena *arena = instance_find(pool, p);
-	uint32_t page = 0;
-	uint8_t *state = arena ? run_state(arena, p, &page) : NULL;
+	const struct arena *arena = instance_find(pool, p);
 
-	if (!state || !is_run(slabpool_load_u8(state)))
-		return 0;
-	*kind = slabpool_load_u8(state);
-	return (size_t)(slabpool_load_u32(&arena->page_map[page]) - PAGE_RUN)
-	       << SLABPOOL_PAGE_SHIFT;
-}
-
-static int order_of(size_t bytes)
-{
-	size_t pages = (bytes - 1) / SLABPOOL_PAGE_SIZE;
-	int order = 0;
-
-	for (; pages > 0; pages /= 2)
-		order++;
-	return order;
+	return arena ? pages_size_in(arena, p, kind) : 0;
 }
 
 int get_order(unsigned long size)
 {
-	return size <= SLABPOOL_PAGE_SIZE ? 0 : order_of(size);
+	return (int)geometry_order_of(size, SLABPOOL_PAGE_SHIFT);
 }
 
+/*@ requires pool: \valid_read(pool) && event_known(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
 static void event_pages(struct slabpool *pool, enum slabpool_event_kind kind, const void *object,
 			const void *result, unsigned int order, gfp_t gfp)
 {

@@ -92,6 +92,21 @@ void slabpool_platform_report(void *context, const struct slabpool_report *repor
 */
 void slabpool_platform_fatal(void *context);
 
+/* The functions of the user's that an instance calls: to report, and to show it an event. */
+/*@ requires report: \valid_read(report);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
+void slabpool_user_report(void *context, const struct slabpool_report *report);
+struct slabpool_event;
+/*@ requires event: event != \null;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
+void slabpool_user_event(void *context, const struct slabpool_event *event);
+
 #include "../../proofs/logic/Platform.acsl"
 
 #endif
