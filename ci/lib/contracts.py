@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 
-from common import (BUILD, CLANG, CORPUS, ROOT, Failure, Results, compile, configure, count_tap,
+from common import (BUILD, CLANG, ROOT, Failure, Results, compile, configure, count_tap,
                     pick_targets, relative, run, say, setup, table, tail)
 from contracts_source import Tree
 
@@ -51,6 +51,8 @@ def gate(results, tree, listed):
             kind = listed.get(key, ("", ""))[0]
             seen.add(key)
             place = f"{clause.file}:{clause.line}: {name}: {clause.key()}"
+            if kind == "left out" and clause.kind == "assumes":
+                wrong.append(f"{place}: what a behavior assumes cannot be left out")
             if kind in ("left out", "twin"):
                 continue
             if clause.status in ("ignored", "partly") and kind != clause.status:
@@ -73,18 +75,17 @@ def counts(tree, listed):
     """Rows of the table: a function, and how many of its clauses are checked and how."""
     rows = []
     for name, contract in sorted(tree.contracts.items(), key=lambda item: (item[1].file, item[0])):
-        kinds = {"checked": 0, "twin": 0, "partly": 0, "ignored": 0, "left out": 0}
+        kinds = {"checked": 0, "twin": 0, "partly": 0, "ignored": 0, "left out": 0,
+                 "no body": 0}
         for clause in contract.clauses:
             kind = listed.get((clause.file, name, clause.key()), (clause.status, ""))[0]
             kinds["twin" if kind == "checked" and tree.by_twin(clause) else kind] += 1
-        rows.append((contract.file, name, len(contract.clauses), *kinds.values(),
-                     "" if contract.wrapped else "no body"))
-    total = ["", "all", *(sum(row[at] for row in rows) for at in range(2, 8)), ""]
-    return [*rows, tuple(total)]
+        rows.append((contract.file, name, len(contract.clauses), *kinds.values()))
+    return [*rows, ("", "all", *(sum(row[at] for row in rows) for at in range(2, 9)))]
 
 
 TITLES = ("contract in", "function", "clauses", "checked", "by twin", "in part", "ignored",
-          "left out", "remark")
+          "left out", "no body")
 
 
 def write(path, text):
@@ -98,6 +99,14 @@ def write(path, text):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w") as file:
         file.write(text)
+
+
+def wrapped(results, tree):
+    """Each function with a body has its wrapper: asked when the copy is made."""
+    bare = [name for name, contract in sorted(tree.contracts.items())
+            if not contract.wrapped and name not in tree.undefined()]
+    results.add("wrappers", passed=len(tree.contracts) - len(bare), failed=len(bare),
+                failures=[f"{name} has a contract and a body, but no wrapper" for name in bare])
 
 
 def twins_of(listed):
@@ -204,16 +213,18 @@ def replay(results, programs, target, inputs, of_all, judged):
         say(tail(log, 40))
 
 
-def seeds(target):
+def seeds(target, corpus):
     """The shortest inputs of the corpus: each takes much longer than without contracts."""
-    folder = os.path.join(CORPUS, target)
+    folder = os.path.join(corpus, target)
+    if not os.path.isdir(folder):
+        raise Failure(f"{relative(folder)} is missing")
     names = [os.path.join(folder, name) for name in os.listdir(folder)]
     return ",".join(sorted(names, key=lambda name: (os.path.getsize(name), name))[:SEEDS])
 
 
-def fuzz(results, tree, listed, targets, seconds):
+def fuzz(results, tree, listed, targets, options):
     """libFuzzer over the same build."""
-    programs = build(tree, listed, "libfuzzer")
+    programs, seconds = build(tree, listed, "libfuzzer"), options.fuzz
     for target in targets:
         new = os.path.join(BUILD, "contracts", "new", target)
         findings = os.path.join(BUILD, "findings", target)
@@ -224,8 +235,9 @@ def fuzz(results, tree, listed, targets, seconds):
             os.unlink(log)
         begin = time.monotonic()
         status, _ = run([os.path.join(programs, "fuzz_" + target), new,
-                         f"-seed_inputs={seeds(target)}", f"-max_total_time={seconds}",
-                         f"-max_len={LONGEST}", f"-artifact_prefix={findings}/", "-timeout=120",
+                         f"-seed_inputs={seeds(target, options.corpus)}",
+                         f"-max_total_time={seconds}", f"-max_len={LONGEST}",
+                         f"-artifact_prefix={findings}/", "-timeout=120",
                          "-print_final_stats=1", "-rss_limit_mb=4096"], log=log, cwd=ROOT,
                         timeout=seconds + 600)
         text = tail(log, 4000)
@@ -270,16 +282,18 @@ def work(options, by_target):
     if options.table:
         shutil.rmtree(copied, ignore_errors=True)
         copy_tree(tree, listed, copied)
-        say(table(TITLES, counts(tree, listed), "llrrrrrrl"))
+        wrapped(results, tree)
+        say(table(TITLES, counts(tree, listed), "llrrrrrrr"))
         return results.close(options.json)
     setup("base,fuzz")
     targets = pick_targets(options.target or list(by_target))
     if options.fuzz:
         say(f"fuzzing {' '.join(targets)} with contracts: {options.fuzz} s each ...")
-        fuzz(results, tree, listed, targets, options.fuzz)
+        fuzz(results, tree, listed, targets, options)
         return results.close(options.json)
     say("building with contracts ...")
     programs = build(tree, listed)
+    wrapped(results, tree)
     judged = {}
     for target in targets:
         inputs, of_all = (by_target[target], len(by_target[target])) if by_target else \
@@ -287,7 +301,8 @@ def work(options, by_target):
         replay(results, programs, target, inputs, of_all, judged)
     total = counts(tree, listed)[-1]
     say(f"\n{total[2]} clauses: {total[3]} checked, {total[4]} by a twin, {total[5]} in part, "
-        f"{total[6]} ignored, {total[7]} left out; {sum(judged.values())} checks made")
+        f"{total[6]} ignored, {total[7]} left out, {total[8]} of functions that no program has; "
+        f"{sum(judged.values())} checks made")
     missed = never(tree, judged, listed)
     if missed and not by_target:
         say(f"{len(missed)} clauses that these inputs do not reach"

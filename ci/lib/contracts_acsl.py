@@ -192,16 +192,17 @@ class Parser:
 class Definition:
     """A predicate or a logic function."""
 
-    def __init__(self, name, labels, parameters, body, predicate):
-        self.name, self.labels, self.predicate = name, labels, predicate
+    def __init__(self, name, labels, parameters, body, result):
+        self.name, self.labels, self.predicate = name, labels, result == "int"
+        self.result = result            # as C has it
         self.parameters = parameters    # [(type, name)]
         self.body = body                # tree, or None if it cannot be parsed
         self.missing = None             # why it has no executable form
         self.partial = set()            # what was left out of it where it may only be weaker
 
 
-DEFINITION = re.compile(r"\b(predicate|logic\s+integer)\s+(\w+)\s*(?:\{([^}]*)\})?\s*"
-                        r"(?:\(([^=]*?)\))?\s*=", re.S)
+DEFINITION = re.compile(r"\b(predicate|logic\s+(?:integer|[\w\s]+?\*+))\s*\b(\w+)\s*"
+                        r"(?:\{([^}]*)\})?\s*(?:\(([^=]*?)\))?\s*=", re.S)
 
 
 def definitions(text):
@@ -214,8 +215,7 @@ def definitions(text):
             if text[end] == ";" and not re.search(r"\\(forall|exists)\s+integer\s+[\w\s,]*$",
                                                   text[match.end():end]):
                 break
-        kind, name, labels, parameters = match.group(1, 2, 3, 4)
-        split = []
+        (kind, name, labels, parameters), split = match.group(1, 2, 3, 4), []
         for part in (parameters or "").split(","):
             if part.strip():
                 spelled = re.match(r"(.*?)(\w+)\s*$", " ".join(part.split()), re.S)
@@ -225,7 +225,8 @@ def definitions(text):
             body = Parser(text[match.end():end]).whole()
         except Untranslated:
             body = None
-        found.append(Definition(name, labels, split, body, kind == "predicate"))
+        result = " ".join(kind.split()[1:]).replace("integer", "__int128") or "int"
+        found.append(Definition(name, labels, split, body, result))
     return found
 
 
@@ -595,6 +596,5 @@ def logic_in_c(definition, known, ghosts):
     except Untranslated as error:
         definition.missing = str(error)
         return ""
-    result = "int" if definition.predicate else "__int128"
-    return (f"CONTRACTS_LOGIC static {result} logic_{definition.name}"
+    return (f"CONTRACTS_LOGIC static {definition.result} logic_{definition.name}"
             f"({', '.join(parameters) or 'void'}) {{ return {body}; }} ")

@@ -147,7 +147,7 @@ class Tree:
         trusted = self.soundness.leaned_on()
         for file in self.files:
             self.texts[file] = read(file)
-            if not file.startswith(("src/core/", "src/include/slabpool/", "proofs/")):
+            if not file.startswith(("src/core/", "src/include/slabpool/", "src/api/", "proofs/")):
                 continue
             seq = self.tokens[file] = places(self.texts[file])
             outline = self.outlines[file] = Outline(seq)
@@ -267,6 +267,15 @@ class Tree:
                 number += 1
                 clause.number = number
                 self.clause(contract, clause)
+            blind = {c.behavior for c in contract.clauses
+                     if c.kind == "assumes" and c.code is None}
+            for clause in contract.clauses:
+                if name in self.undefined():
+                    clause.status, clause.code = "no body", None
+                elif blind and (clause.behavior in blind or clause.kind in ("complete",
+                                                                            "disjoint")):
+                    clause.status, clause.code = "ignored", None
+                    clause.why = clause.why or "when the behavior applies is not known"
 
     def clause(self, contract, clause):
         translator = Translator(self.known, self.ghosts | self.undefined() | contract.ghosts)
@@ -346,7 +355,7 @@ class Tree:
             contract.wrapped = True
             if contract.file != file and file.endswith(".h") and contract.file != COMPILER_H:
                 include.add(contract.file)
-            inserts += self.wrapper(contract, seq, head, start, end, text)
+            inserts += self.wrapper(contract, seq, head, start, end)
         if include:
             guard = next(t for t in seq if t.kind == "directive" and t.text.startswith("#define"))
             names = "".join(f'\n#include "{name.replace("src/", "", 1)}"'
@@ -358,8 +367,8 @@ class Tree:
             text = text[:at] + what + text[past:]
         return text
 
-    def wrapper(self, contract, seq, head, start, end, text):
-        # Some blanks of the head keep the lines; directives do not stand in heads.
+    def wrapper(self, contract, seq, head, start, end):
+        """The inserts that make a function the body of a wrapper, which stands on its last line."""
         name_at = next(at for at in range(head, start) if seq[at].text == contract.name)
         spelled = " ".join(t.text for t in seq[head:start] if t.kind != "annot")
         kind = " ".join(t.text for t in self.type_tokens(seq[head:name_at]))
@@ -369,12 +378,7 @@ class Tree:
         return [(seq[head].start, static, seq[head].start),
                 (seq[name_at].start, contract.name + "__body", seq[name_at].end),
                 (seq[end].end, f" __attribute__((__noinline__)) {spelled} {{ {code} }}",
-                 seq[end].end)] + (self.prototype(seq, head, start, contract))
-
-    @staticmethod
-    def prototype(seq, head, start, contract):
-        """A recursive function calls its wrapper."""
-        return []
+                 seq[end].end)]
 
     @staticmethod
     def type_tokens(seq):
@@ -397,64 +401,18 @@ class Tree:
     def code(self, contract, kind, renamed, names):
         """The body of a wrapper."""
         def spell(code):
-            for old, new in renamed.items():
-                if old != new:
-                    code = re.sub(rf"\b{old}\b", new, code)
-            return code
+            return re.sub(r"\b[A-Za-z_]\w*", lambda m: renamed.get(m.group(), m.group()), code)
         parts = ["struct contracts_frame frame_; contracts_enter(&frame_, "
                  f"__builtin_frame_address(0), {int(contract.opaque)});"]
-        before, after, assumed = [], [], {}
+        assumed = {}    # behavior: the variable that says whether it applies
         for clause in contract.clauses:
-            if not self.used(contract, clause):
-                if clause.kind == "assumes":
-                    assumed[clause.behavior] = None
-                continue
-            if clause.kind == "assumes" and assumed.get(clause.behavior, "") is not None:
-                variable = f"assumed_{clause.behavior}"
-                more = f" && {variable}" if clause.behavior in assumed else ""
-                parts.append(f"{'int ' if not more else ''}{variable} = ({spell(clause.code)})"
-                             f"{more};")
-                assumed[clause.behavior] = variable
-        exits = assigns = 0
-        for clause in contract.clauses:
-            if clause.kind == "exits":
-                exits = clause.number
-            if clause.kind in ("complete", "disjoint"):
-                known = [v for v in assumed.values() if v]
-                if len(known) == len(assumed):
-                    test = " + ".join(f"!!{v}" for v in known)
-                    sign = ">=" if clause.kind == "complete" else "<="
-                    before.append(f"CONTRACTS_CHECK({clause.number}, ({test}) {sign} 1);")
-                continue
-            if not self.used(contract, clause):
-                continue
-            if clause.kind == "assigns":
-                if clause.behavior:
-                    self.behavior_assigns(clause, assumed, parts, spell)
-                else:
-                    assigns = clause.number
-                    before += [f"contracts_may_store(&frame_, {spell(c)});" for c in clause.code]
-            elif clause.kind in ("requires", "ensures"):
-                guard = ""
-                if clause.behavior:
-                    if not assumed.get(clause.behavior):
-                        continue
-                    guard = f"if ({assumed[clause.behavior]}) "
-                (before if clause.kind == "requires" else after).append(
-                    f"{guard}CONTRACTS_CHECK({clause.number}, {spell(clause.code)});")
-        parts += before
-        if contract.opaque:
-            assigns = 0
-        narrow = [c for c in contract.clauses if c.kind == "assigns" and c.behavior
-                  and self.used(contract, c) and assumed.get(c.behavior)]
-        for clause in narrow:
-            parts.append(f"if ({assumed[clause.behavior]}) frame_.places = 0;")
-            parts += [f"if ({assumed[clause.behavior]}) contracts_may_store(&frame_, {spell(c)});"
-                      for c in clause.code]
-        number = str(assigns)
-        for clause in narrow:
-            number = f"{assumed[clause.behavior]} ? {clause.number} : {number}"
-        parts.append(f"contracts_call(&frame_, {number}, {exits});")
+            if clause.kind == "assumes" and clause.code is not None:
+                known = clause.behavior in assumed
+                variable = assumed.setdefault(clause.behavior, f"assumed_{clause.behavior}")
+                parts.append(f"{'' if known else 'int '}{variable} = ({spell(clause.code)})"
+                             f"{' && ' + variable if known else ''};")
+        parts += self.checks(contract, "requires", assumed, spell)
+        parts += self.frame(contract, assumed, spell)
         call = f"{contract.name}__body({', '.join(names)});"
         parts.append(call if kind == "void" else f"{kind} result_ = {call}")
         if contract.acts:
@@ -464,11 +422,44 @@ class Tree:
             place = self.assigns(Translator(self.known, self.ghosts), NEW_MEMORY[contract.name])[0]
             parts.append(f"if (result_) contracts_new({spell(place)});")
         parts.append("contracts_return(&frame_);")
-        parts += after
+        parts += self.checks(contract, "ensures", assumed, spell)
         parts.append("contracts_leave(&frame_);")
         if kind != "void":
             parts.append("return result_;")
         return " ".join(parts)
+
+    def checks(self, contract, kind, assumed, spell):
+        """The clauses of a kind; before the call also what behaviors have to be together."""
+        found = []
+        for clause in contract.clauses:
+            if clause.kind in ("complete", "disjoint") and kind == "requires" \
+                    and clause.status == "checked":
+                test = " + ".join(f"!!{variable}" for variable in assumed.values())
+                sign = ">=" if clause.kind == "complete" else "<="
+                found.append(f"CONTRACTS_CHECK({clause.number}, ({test}) {sign} 1);")
+            elif clause.kind == kind and self.used(contract, clause):
+                guard = f"if ({assumed[clause.behavior]}) " if clause.behavior else ""
+                found.append(f"{guard}CONTRACTS_CHECK({clause.number}, {spell(clause.code)});")
+        return found
+
+    def frame(self, contract, assumed, spell):
+        """Where the call may store: what assigns says, or that of the behavior that applies."""
+        found, number = [], "0"
+        exits = next((c.number for c in contract.clauses if c.kind == "exits"), 0)
+        for clause in sorted(contract.clauses, key=lambda c: bool(c.behavior)):
+            if clause.kind != "assigns" or not self.used(contract, clause):
+                continue
+            guard = ""
+            if clause.behavior:
+                guard = f"if ({assumed[clause.behavior]}) "
+                found.append(f"{guard}frame_.places = 0;")
+                number = f"{assumed[clause.behavior]} ? {clause.number} : {number}"
+            else:
+                number = str(clause.number)
+            found += [f"{guard}contracts_may_store(&frame_, {spell(c)});" for c in clause.code]
+        if contract.opaque:
+            number = "0"
+        return [*found, f"contracts_call(&frame_, {number}, {exits});"]
 
     def acts(self, contract, spell):
         """What ensures clauses say of ghost variables, as assignments."""
@@ -487,9 +478,6 @@ class Tree:
             if clause.kind == "ensures" and clause.code is not None:
                 act(Parser(clause.text).whole(), "")
         return found
-
-    def behavior_assigns(self, *_):
-        """Behaviors' own frames are entered behind the contract's."""
 
     def table(self):
         """contracts_clauses[] as C."""

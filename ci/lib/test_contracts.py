@@ -207,6 +207,20 @@ def _(copy, tests):
                                         "requires range: "))
 
 
+@test("fuzzing finds a planted bug")
+def _(copy, tests):
+    copy.change(SLAB, r"^\tslab->free_count--;", "\tslab->free_count--; slab->stamp++;")
+    tests.expect(1, "fuzz geometry, contracts: contract violated: " + re.escape(SLAB_H)
+                 + r":\d+: slab_take: assigns .*; replay: ci/replay --contracts --target geometry ",
+                 "--contracts", "--fuzz", "20", "--target", "geometry", "--corpus", CORPUS)
+
+
+@test("a contract whose function has no wrapper")
+def _(copy, tests):
+    copy.change("ci/lib/contracts_source.py", r'"src/api/", "proofs/"', '"proofs/"')
+    tests.table(1, r"has a contract and a body, but no wrapper")
+
+
 @test("a mempool's element that the ledger misses")
 def _(copy, tests):
     copy.change("src/core/mempool_resize.c", r"if \(!reserve_give\(m, element\)\)",
