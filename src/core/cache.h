@@ -117,8 +117,12 @@ void shelf_init(struct kmem_cache *cache);
     terminates always: \true;
     exits never: \false;
     assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
-      cache->full_slabs, cache->arena->slab[0 .. cache->arena->pages - 1].next,
-      cache->arena->slab[0 .. cache->arena->pages - 1].prev, cache->arena->slab[slab].list;
+      cache->full_slabs, cache->arena->slab[slab].list, cache->arena->slab[slab].next,
+      cache->arena->slab[slab].prev,
+      cache->arena->slab[link_or(cache->arena->slab[slab].prev, slab)].next,
+      cache->arena->slab[link_or(cache->arena->slab[slab].next, slab)].prev,
+      cache->arena->slab[link_or(cache->list[list_for(cache,
+        cache->arena->slab[slab].free_count)], slab)].prev;
     ensures shelf: shelf_ok(cache);
     ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     ensures shelved: on_shelf(cache, slab);
@@ -138,13 +142,15 @@ void shelf_file(struct kmem_cache *cache, uint32_t slab);
     terminates always: \true;
     exits never: \false;
     assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
-      cache->full_slabs, cache->arena->slab[0 .. cache->arena->pages - 1].next,
-      cache->arena->slab[0 .. cache->arena->pages - 1].prev, cache->arena->slab[slab].list;
+      cache->full_slabs, cache->arena->slab[slab].list,
+      cache->arena->slab[link_or(cache->arena->slab[slab].prev, slab)].next,
+      cache->arena->slab[link_or(cache->arena->slab[slab].next, slab)].prev;
     ensures shelf: shelf_ok(cache);
     ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     ensures out: cache->arena->slab[slab].list >= LIST_COUNT;
-    ensures counts: counts_moved{Pre, Post}(cache, \old(cache->arena->slab[slab].list),
-      \old(cache->arena->slab[slab].list) < LIST_COUNT ? -1 : 0);
+    ensures counts: \old(cache->arena->slab[slab].list) < LIST_COUNT ==>
+      counted_out{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
+    ensures heads: heads_kept_but{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);

@@ -17,6 +17,7 @@
  * Locking: the cache's lock is held; see the annotations in cache.h.
  */
 #include "core/cache.h"
+#include "../../proofs/logic/ShelfLemmas.acsl"
 
 SLABPOOL_ALONE
 void shelf_init(struct kmem_cache *cache)
@@ -58,40 +59,35 @@ static uint32_t list_of(const struct kmem_cache *cache, uint32_t free_count)
 /* --- the cache alone: counts and ends of lists --- */
 
 /*@ requires memory: \valid(cache);
-    requires room: cache->slabs < UINT32_MAX && cache->empty_slabs < UINT32_MAX &&
-      cache->full_slabs < UINT32_MAX;
     terminates always: \true;
     exits never: \false;
     assigns cache->slabs, cache->empty_slabs, cache->full_slabs;
-    ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+    ensures counts: counted_in{Pre, Post}(cache, list);
 */
 SLABPOOL_UNDER(cache_locks)
 static void count_in(struct kmem_cache *cache, uint32_t list)
 {
-	cache->slabs++;
+	cache->slabs += cache->slabs < UINT32_MAX;
 	if (list == LIST_EMPTY)
-		cache->empty_slabs++;
+		cache->empty_slabs += cache->empty_slabs < UINT32_MAX;
 	else if (list == LIST_FULL)
-		cache->full_slabs++;
+		cache->full_slabs += cache->full_slabs < UINT32_MAX;
 }
 
 /*@ requires memory: \valid(cache);
-    requires some: 0 < cache->slabs;
-    requires empty: list == LIST_EMPTY ==> 0 < cache->empty_slabs;
-    requires full: list == LIST_FULL ==> 0 < cache->full_slabs;
     terminates always: \true;
     exits never: \false;
     assigns cache->slabs, cache->empty_slabs, cache->full_slabs;
-    ensures counts: counts_moved{Pre, Post}(cache, list, -1);
+    ensures counts: counted_out{Pre, Post}(cache, list);
 */
 SLABPOOL_UNDER(cache_locks)
 static void count_out(struct kmem_cache *cache, uint32_t list)
 {
-	cache->slabs--;
+	cache->slabs -= cache->slabs > 0;
 	if (list == LIST_EMPTY)
-		cache->empty_slabs--;
+		cache->empty_slabs -= cache->empty_slabs > 0;
 	else if (list == LIST_FULL)
-		cache->full_slabs--;
+		cache->full_slabs -= cache->full_slabs > 0;
 }
 
 /* The list's ends when a slab between prev and next goes. */
@@ -144,7 +140,8 @@ static uint32_t ends_with(struct kmem_cache *cache, uint32_t list, uint32_t slab
     requires links: link_inside(table[slab].next, n) && link_inside(table[slab].prev, n);
     terminates always: \true;
     exits never: \false;
-    assigns table[0 .. n - 1].next, table[0 .. n - 1].prev, table[slab].list;
+    assigns table[link_or(table[slab].prev, slab)].next,
+      table[link_or(table[slab].next, slab)].prev, table[slab].list;
     ensures none: table[slab].list == LIST_NONE;
     ensures own: table[slab].next == \old(table[slab].next) &&
       table[slab].prev == \old(table[slab].prev);
@@ -159,7 +156,7 @@ static uint32_t ends_with(struct kmem_cache *cache, uint32_t list, uint32_t slab
     ensures free_counts: free_counts_kept{Pre, Post}(table, n);
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures ends: ends_kept{Pre, Post}(cache);
-    ensures counts: counts_moved{Pre, Post}(cache, LIST_NONE, 0);
+    ensures counts: counts_kept{Pre, Post}(cache);
 */
 static void links_cut(struct slab *table, uint32_t slab)
 	/*@ ghost (struct kmem_cache *cache, uint32_t n) */
@@ -179,7 +176,8 @@ static void links_cut(struct slab *table, uint32_t slab)
     requires links: link_inside(head, n);
     terminates always: \true;
     exits never: \false;
-    assigns table[slab].next, table[0 .. n - 1].prev, table[slab].list;
+    assigns table[slab].next, table[slab].prev, table[link_or(head, slab)].prev,
+      table[slab].list;
     ensures where: table[slab].list == list;
     ensures first: table[slab].prev == SLAB_NO_SLAB && table[slab].next == head;
     ensures second: head != SLAB_NO_SLAB ==> table[head].prev == slab;
@@ -190,7 +188,7 @@ static void links_cut(struct slab *table, uint32_t slab)
     ensures free_counts: free_counts_kept{Pre, Post}(table, n);
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures ends: ends_kept{Pre, Post}(cache);
-    ensures counts: counts_moved{Pre, Post}(cache, LIST_NONE, 0);
+    ensures counts: counts_kept{Pre, Post}(cache);
 */
 static void links_lead(struct slab *table, uint32_t slab, uint32_t head, uint32_t list)
 	/*@ ghost (struct kmem_cache *cache, uint32_t n) */
@@ -202,31 +200,10 @@ static void links_lead(struct slab *table, uint32_t slab, uint32_t head, uint32_
 		table[head].prev = slab;
 }
 
-/*@ ghost
-  /@ requires memory: table_memory(table, n);
-     terminates always: \true;
-     exits never: \false;
-     assigns \nothing;
-     ensures bounded: count_bounded(table, n, cache, slab);
-  @/
-  void count_shelved(struct slab *table, uint32_t n, struct kmem_cache *cache, uint32_t slab) {
-    /@ loop invariant range: 0 <= i <= n;
-       loop invariant bounded: count_bounded(table, i, cache, slab);
-       loop assigns i;
-       loop variant n - i;
-    @/
-    for (uint32_t i = 0; i < n; i++)
-      ;
-  }
-*/
-
 /* --- each of the two, with the other unchanged --- */
 
 /*@ requires memory: shelf_memory(cache);
     requires list: list < LIST_COUNT;
-    requires some: 0 < cache->slabs;
-    requires empty: list == LIST_EMPTY ==> 0 < cache->empty_slabs;
-    requires full: list == LIST_FULL ==> 0 < cache->full_slabs;
     terminates always: \true;
     exits never: \false;
     assigns cache->list[list], cache->empty_last, cache->slabs, cache->empty_slabs,
@@ -235,7 +212,7 @@ static void links_lead(struct slab *table, uint32_t slab, uint32_t head, uint32_
     ensures heads: heads_kept_but{Pre, Post}(cache, list);
     ensures last: cache->empty_last ==
       (next == SLAB_NO_SLAB && list == LIST_EMPTY ? prev : \old(cache->empty_last));
-    ensures counts: counts_moved{Pre, Post}(cache, list, -1);
+    ensures counts: counted_out{Pre, Post}(cache, list);
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures links: links_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
@@ -249,8 +226,6 @@ static void leave_list(struct kmem_cache *cache, uint32_t list, uint32_t prev, u
 
 /*@ requires memory: shelf_memory(cache);
     requires list: list < LIST_COUNT;
-    requires room: cache->slabs < UINT32_MAX && cache->empty_slabs < UINT32_MAX &&
-      cache->full_slabs < UINT32_MAX;
     terminates always: \true;
     exits never: \false;
     assigns cache->list[list], cache->empty_last, cache->slabs, cache->empty_slabs,
@@ -260,7 +235,7 @@ static void leave_list(struct kmem_cache *cache, uint32_t list, uint32_t prev, u
     ensures second: \result == \old(cache->list[list]);
     ensures last: cache->empty_last ==
       (\result == SLAB_NO_SLAB && list == LIST_EMPTY ? slab : \old(cache->empty_last));
-    ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+    ensures counts: counted_in{Pre, Post}(cache, list);
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures links: links_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
@@ -277,19 +252,17 @@ static uint32_t join_list(struct kmem_cache *cache, uint32_t list, uint32_t slab
 /*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
     requires slab: slab < n && table[slab].list < LIST_COUNT;
     requires links: link_inside(table[slab].next, n) && link_inside(table[slab].prev, n);
-    requires some: 0 < cache->slabs;
-    requires empty: table[slab].list == LIST_EMPTY ==> 0 < cache->empty_slabs;
-    requires full: table[slab].list == LIST_FULL ==> 0 < cache->full_slabs;
     terminates always: \true;
     exits never: \false;
-    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
-      cache->full_slabs, table[0 .. n - 1].next, table[0 .. n - 1].prev, table[slab].list;
+    assigns cache->list[table[slab].list], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, table[link_or(table[slab].prev, slab)].next,
+      table[link_or(table[slab].next, slab)].prev, table[slab].list;
     ensures head: cache->list[\old(table[slab].list)] == (\old(table[slab].prev) == SLAB_NO_SLAB ?
       \old(table[slab].next) : \old(cache->list[table[slab].list]));
     ensures heads: heads_kept_but{Pre, Post}(cache, \old(table[slab].list));
     ensures last: cache->empty_last == (\old(table[slab].next) == SLAB_NO_SLAB &&
       \old(table[slab].list) == LIST_EMPTY ? \old(table[slab].prev) : \old(cache->empty_last));
-    ensures counts: counts_moved{Pre, Post}(cache, \old(table[slab].list), -1);
+    ensures counts: counted_out{Pre, Post}(cache, \old(table[slab].list));
     ensures none: table[slab].list == LIST_NONE;
     ensures before: \old(table[slab].prev) != SLAB_NO_SLAB ==>
       table[\old(table[slab].prev)].next == \old(table[slab].next);
@@ -307,29 +280,27 @@ static void cut_out(struct kmem_cache *cache, struct slab *table, uint32_t slab)
 	/*@ ghost (uint32_t n) */
 {
 	uint32_t list = table[slab].list, prev = table[slab].prev, next = table[slab].next;
-	/*@ ghost uint32_t head = cache->list[list]; */
 
 	leave_list(cache, list, prev, next);
 	/*@ assert own: table[slab].next == next && table[slab].prev == prev; */
-	/*@ assert head: cache->list[list] == (prev == SLAB_NO_SLAB ? next : head); */
+	/*@ ghost uint32_t head = cache->list[list]; */
 	links_cut(table, slab) /*@ ghost (cache, n) */;
-	/*@ assert head_kept: cache->list[list] == (prev == SLAB_NO_SLAB ? next : head); */
+	/*@ assert head: cache->list[list] == head; */
 }
 
 /*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
     requires slab: slab < n && list < LIST_COUNT;
     requires links: link_inside(cache->list[list], n) && slab != cache->list[list];
-    requires room: cache->slabs < UINT32_MAX && cache->empty_slabs < UINT32_MAX &&
-      cache->full_slabs < UINT32_MAX;
     terminates always: \true;
     exits never: \false;
-    assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
-      cache->full_slabs, table[slab].next, table[0 .. n - 1].prev, table[slab].list;
+    assigns cache->list[list], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, table[slab].next, table[slab].prev,
+      table[link_or(cache->list[list], slab)].prev, table[slab].list;
     ensures head: cache->list[list] == slab;
     ensures heads: heads_kept_but{Pre, Post}(cache, list);
     ensures last: cache->empty_last == (\old(cache->list[list]) == SLAB_NO_SLAB &&
       list == LIST_EMPTY ? slab : \old(cache->empty_last));
-    ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+    ensures counts: counted_in{Pre, Post}(cache, list);
     ensures where: table[slab].list == list;
     ensures first: table[slab].prev == SLAB_NO_SLAB &&
       table[slab].next == \old(cache->list[list]);
@@ -351,6 +322,53 @@ static void put_first(struct kmem_cache *cache, struct slab *table, uint32_t sla
 	links_lead(table, slab, head, list) /*@ ghost (cache, n) */;
 }
 
+/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
+    requires slab: slab < n && table[slab].list < LIST_COUNT && table[slab].owner == cache;
+    requires links: link_inside(table[slab].next, n) && link_inside(table[slab].prev, n);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[table[slab].list], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, table[link_or(table[slab].prev, slab)].next,
+      table[link_or(table[slab].next, slab)].prev, table[slab].list;
+    ensures links: cut_links{Pre, Post}(table, n, cache, slab);
+    ensures ends: cut_ends{Pre, Post}(table, cache, slab);
+    ensures counts: counted_out{Pre, Post}(cache, \old(table[slab].list));
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+*/
+SLABPOOL_UNDER(cache_locks)
+static void unlink_slab(struct kmem_cache *cache, struct slab *table, uint32_t slab)
+	/*@ ghost (uint32_t n) */
+{
+	cut_out(cache, table, slab) /*@ ghost (n) */;
+}
+
+/*@ requires memory: shelf_memory(cache) && table_of(cache, table, n);
+    requires slab: slab < n && table[slab].owner == cache && table[slab].list >= LIST_COUNT;
+    requires list: list < LIST_COUNT;
+    requires links: link_inside(cache->list[list], n) && slab != cache->list[list];
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->list[list], cache->empty_last, cache->slabs, cache->empty_slabs,
+      cache->full_slabs, table[slab].next, table[slab].prev,
+      table[link_or(cache->list[list], slab)].prev, table[slab].list;
+    ensures links: led_links{Pre, Post}(table, n, cache, slab, list);
+    ensures ends: led_ends{Pre, Post}(cache, slab, list);
+    ensures counts: counted_in{Pre, Post}(cache, list);
+    ensures fixed: shelf_fixed{Pre, Post}(cache);
+*/
+SLABPOOL_UNDER(cache_locks)
+static void link_slab(struct kmem_cache *cache, struct slab *table, uint32_t slab, uint32_t list)
+	/*@ ghost (uint32_t n) */
+{
+	/*@ ghost uint32_t head = cache->list[list]; */
+	put_first(cache, table, slab, list) /*@ ghost (n) */;
+	/*@ assert own: table[slab].list == list && table[slab].prev == SLAB_NO_SLAB &&
+	      table[slab].next == head; */
+	/*@ assert second: head != SLAB_NO_SLAB ==> table[head].prev == slab; */
+	/*@ assert nexts: nexts_kept_but{Pre, Here}(table, n, slab, slab); */
+	/*@ assert prevs: prevs_kept_but{Pre, Here}(table, n, head, slab); */
+}
+
 /* Takes a slab out of its list. */
 /*@ requires memory: shelf_memory(cache);
     requires shelf: shelf_ok(cache);
@@ -359,12 +377,14 @@ static void put_first(struct kmem_cache *cache, struct slab *table, uint32_t sla
     terminates always: \true;
     exits never: \false;
     assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
-      cache->full_slabs, cache->arena->slab[0 .. cache->arena->pages - 1].next,
-      cache->arena->slab[0 .. cache->arena->pages - 1].prev, cache->arena->slab[slab].list;
+      cache->full_slabs, cache->arena->slab[slab].list,
+      cache->arena->slab[link_or(cache->arena->slab[slab].prev, slab)].next,
+      cache->arena->slab[link_or(cache->arena->slab[slab].next, slab)].prev;
     ensures shelf: shelf_ok(cache);
     ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     ensures out: cache->arena->slab[slab].list == LIST_NONE;
-    ensures counts: counts_moved{Pre, Post}(cache, \old(cache->arena->slab[slab].list), -1);
+    ensures counts: counted_out{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
+    ensures heads: heads_kept_but{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
@@ -375,52 +395,11 @@ SLABPOOL_UNDER(cache_locks)
 static void take_off(struct kmem_cache *cache, uint32_t slab)
 {
 	struct slab *table = cache->arena->slab;
-	/*@ ghost uint32_t n = cache->arena->pages, list = table[slab].list; */
+	/*@ ghost uint32_t n = cache->arena->pages; */
 	/*@ ghost uint32_t next = table[slab].next, prev = table[slab].prev; */
 
-	/*@ ghost count_shelved(table, n, cache, slab); */
 	/*@ assert inside: link_inside(next, n) && link_inside(prev, n); */
-	cut_out(cache, table, slab) /*@ ghost (n) */;
-	/*@ assert same: \forall integer i; shelved(table, n, cache, i) ==> i != slab &&
-	      shelved_in{Pre}(table, n, cache, i, table[i].list); */
-	/*@ assert firsts_old: \forall integer i, l; shelved_in(table, n, cache, i, l) &&
-	      i != next && l < LIST_COUNT && table[i].prev == SLAB_NO_SLAB ==>
-	      \at(cache->list[l], Pre) == i && i != slab; */
-	/*@ assert firsts: firsts_linked(table, n, cache); */
-	/*@ assert heads: heads_linked(table, n, cache); */
-	/*@ assert lasts: lasts_linked(table, n, cache); */
-	/*@ assert tail: tail_linked(table, n, cache); */
-	/*@ assert foreign: foreign_kept_but{Pre, Here}(table, n, cache, slab); */
-	/*@ assert nexts_near: shelved(table, n, cache, prev) && next != SLAB_NO_SLAB ==>
-	      shelved_in(table, n, cache, next, table[prev].list) && table[next].prev == prev; */
-	/*@ assert nexts_old: \forall integer i, j; shelved(table, n, cache, i) && i != prev &&
-	      table[i].next == j && j != SLAB_NO_SLAB ==>
-	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
-	      prev_is{Pre}(table, j, i); */
-	/*@ assert nexts_far: \forall integer i, j; shelved(table, n, cache, i) && i != prev &&
-	      table[i].next == j && j != SLAB_NO_SLAB ==> j != slab && j != next; */
-	/*@ assert nexts: nexts_linked(table, n, cache); */
-	/*@ assert prevs_near: shelved(table, n, cache, next) && prev != SLAB_NO_SLAB ==>
-	      shelved_in(table, n, cache, prev, table[next].list) && table[prev].next == next; */
-	/*@ assert prevs_old: \forall integer i, j; shelved(table, n, cache, i) && i != next &&
-	      table[i].prev == j && j != SLAB_NO_SLAB ==>
-	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
-	      next_is{Pre}(table, j, i); */
-	/*@ assert prevs_far: \forall integer i, j; shelved(table, n, cache, i) && i != next &&
-	      table[i].prev == j && j != SLAB_NO_SLAB ==> j != slab && j != prev; */
-	/*@ assert prevs: prevs_linked(table, n, cache); */
-	/*@ assert filed: \forall integer i; shelved(table, n, cache, i) ==>
-	      list_for(cache, table[i].free_count) == table[i].list; */
-	/*@ ghost
-	  /@ loop invariant range: 0 <= i <= n;
-	     loop invariant count: counted_out{Pre, Here}(table, i, cache, slab, list);
-	     loop assigns i;
-	     loop variant n - i;
-	  @/
-	  for (uint32_t i = 0; i < n; i++)
-	    ;
-	*/
-	/*@ assert exact: counts_exact(table, n, cache); */
+	unlink_slab(cache, table, slab) /*@ ghost (n) */;
 }
 
 /* Makes a slab that is in no list the first of its own. */
@@ -433,12 +412,12 @@ static void take_off(struct kmem_cache *cache, uint32_t slab)
     terminates always: \true;
     exits never: \false;
     assigns cache->list[0 .. LIST_COUNT - 1], cache->empty_last, cache->slabs, cache->empty_slabs,
-      cache->full_slabs, cache->arena->slab[slab].next,
-      cache->arena->slab[0 .. cache->arena->pages - 1].prev, cache->arena->slab[slab].list;
+      cache->full_slabs, cache->arena->slab[slab].list, cache->arena->slab[slab].next,
+      cache->arena->slab[slab].prev, cache->arena->slab[link_or(cache->list[list], slab)].prev;
     ensures shelf: shelf_ok(cache);
     ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     ensures shelved: cache->arena->slab[slab].list == list && cache->list[list] == slab;
-    ensures counts: counts_moved{Pre, Post}(cache, list, 1);
+    ensures counts: counted_in{Pre, Post}(cache, list);
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
@@ -451,38 +430,8 @@ static void put_on(struct kmem_cache *cache, uint32_t slab, uint32_t list)
 	struct slab *table = cache->arena->slab;
 	/*@ ghost uint32_t n = cache->arena->pages, head = cache->list[list]; */
 
-	/*@ ghost count_shelved(table, n, cache, slab); */
 	/*@ assert inside: link_inside(head, n) && head != slab; */
-	put_first(cache, table, slab, list) /*@ ghost (n) */;
-	/*@ assert same: \forall integer i; shelved(table, n, cache, i) && i != slab ==>
-	      shelved_in{Pre}(table, n, cache, i, table[i].list); */
-	/*@ assert firsts: firsts_linked(table, n, cache); */
-	/*@ assert heads: heads_linked(table, n, cache); */
-	/*@ assert lasts: lasts_linked(table, n, cache); */
-	/*@ assert tail: tail_linked(table, n, cache); */
-	/*@ assert foreign: foreign_kept_but{Pre, Here}(table, n, cache, slab); */
-	/*@ assert nexts_old: \forall integer i, j; shelved(table, n, cache, i) && i != slab &&
-	      table[i].next == j && j != SLAB_NO_SLAB ==>
-	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
-	      prev_is{Pre}(table, j, i); */
-	/*@ assert nexts: nexts_linked(table, n, cache); */
-	/*@ assert prevs_old: \forall integer i, j; shelved(table, n, cache, i) && i != slab &&
-	      i != head && table[i].prev == j && j != SLAB_NO_SLAB ==>
-	      shelved_in{Pre}(table, n, cache, j, table[i].list) &&
-	      next_is{Pre}(table, j, i); */
-	/*@ assert prevs: prevs_linked(table, n, cache); */
-	/*@ assert filed: \forall integer i; shelved(table, n, cache, i) ==>
-	      list_for(cache, table[i].free_count) == table[i].list; */
-	/*@ ghost
-	  /@ loop invariant range: 0 <= i <= n;
-	     loop invariant count: counted_in{Pre, Here}(table, i, cache, slab, list);
-	     loop assigns i;
-	     loop variant n - i;
-	  @/
-	  for (uint32_t i = 0; i < n; i++)
-	    ;
-	*/
-	/*@ assert exact: counts_exact(table, n, cache); */
+	link_slab(cache, table, slab, list) /*@ ghost (n) */;
 }
 
 void shelf_remove(struct kmem_cache *cache, uint32_t slab)
@@ -495,10 +444,12 @@ void shelf_file(struct kmem_cache *cache, uint32_t slab)
 {
 	struct slab *s = &cache->arena->slab[slab];
 	uint32_t list = list_of(cache, s->free_count);
+	/*@ ghost uint32_t head = cache->list[list]; */
 
 	if (s->list == list)
 		return;
 	shelf_remove(cache, slab);
+	/*@ assert head: cache->list[list] == head; */
 	put_on(cache, slab, list);
 }
 
