@@ -58,6 +58,12 @@
 #define EXCHANGES_A_LOOK 16u
 #define OLD_AT_ONCE 2u
 
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures smallest: \result == (capacity <= 16 ? META_STORE_16 :
+            capacity <= 64 ? META_STORE_64 : META_STORE_256);
+*/
 static unsigned int meta_of_capacity(uint32_t capacity)
 {
 	return capacity <= 16 ? META_STORE_16 : capacity <= 64 ? META_STORE_64 : META_STORE_256;

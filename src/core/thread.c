@@ -41,11 +41,7 @@ enum { SLABPOOL_OPTION_LIST(MOST) };
 
 /* As many as the option max_caches may be; but where there are no threads every cache points to the
  * first. */
-#if defined(SLABPOOL_BARE)
-static struct slabpool_slot slots_none[1];
-#else
-static struct slabpool_slot slots_none[MOST_max_caches];
-#endif
+static struct slabpool_slot slots_none[SLABPOOL_THREADS ? MOST_max_caches : 1];
 struct thread_record thread_none = { .slot = slots_none };
 struct thread_record thread_gone = { .slot = slots_none };
 
@@ -133,7 +129,7 @@ static uint32_t home_choose(struct slabpool *pool)
             (record->next == \null || record->next->prev == record);
     ensures home: record->home < DEPOT_HOMES && home_least{Pre}(pool, record->home, DEPOT_HOMES);
     ensures users: pool->home_users[record->home] ==
-            \old(pool->home_users[record->home]) + 1;
+            \at(pool->home_users[\at(record->home, Post)], Pre) + 1;
 */
 SLABPOOL_UNDER(instance_locks)
 static void record_insert(struct slabpool *pool, struct thread_record *record)

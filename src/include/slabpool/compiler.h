@@ -19,6 +19,13 @@
 #define SLABPOOL_END_DECLS
 #endif
 
+/* A small machine has no threads. */
+#if defined(SLABPOOL_BARE)
+#define SLABPOOL_THREADS 0
+#else
+#define SLABPOOL_THREADS 1
+#endif
+
 struct slabpool_slot;
 
 /* What misuse detection costs is measured against a library without it. Never build so. */
