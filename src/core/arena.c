@@ -39,6 +39,7 @@
  */
 #include "core/arena.h"
 #include "core/instance.h"
+#include "core/layout.h"
 #include "core/locks.h"
 
 /* What is tried first where the caller names no size. */
@@ -50,86 +51,6 @@
 #define ARENA_LEAST_PAGES 4u
 /* Pages opened at a time. */
 #define ARENA_STEP 64u
-#define ARENA_MAX_RUN (1u << (ARENA_ORDERS - 1))
-
-/* An object, its state byte, its cache and the thread's slot and magazine are used together. On
- * some processors two lines whose addresses agree in the low bits and in a hash of the next ones
- * push each other out of the first-level cache: 22 ns for a hot pair instead of 4. Ranges of round
- * sizes at round addresses agree in all of them, so large arenas begin, and their state bytes
- * follow, with a skew that makes the hashes differ. It costs address space only. */
-#define SKEW_PAGES ((size_t)1 << 16)  /* arenas of fewer pages have none */
-#define SKEW_UNIT ((size_t)ARENA_MAX_RUN << SLABPOOL_PAGE_SHIFT)
-
-struct arena_layout {
-	size_t base, state, bits, page_map, slab, link, order, end;
-};
-
-static size_t round_up_size(size_t n, size_t align)
-{
-	return (n + align - 1) / align * align;
-}
-
-static uint32_t words_a_page(uint32_t granule_shift)
-{
-	uint32_t granules = 1u << (SLABPOOL_PAGE_SHIFT - granule_shift);
-
-	return granules < 64 ? 1 : granules / 64;
-}
-
-/* Where the tables stand, each at another offset from a page's start. */
-static void layout_compute(struct arena_layout *layout, uint32_t pages, uint32_t granule_shift)
-{
-	size_t skew = pages < SKEW_PAGES ? 0 : SKEW_UNIT, at;
-
-	layout->base = (5 + 7 * (size_t)granule_shift) % 31 * skew;
-	at = layout->base + ((size_t)pages << SLABPOOL_PAGE_SHIFT);
-	layout->state = at + 45 * skew + 832;
-	at = layout->state + ((size_t)pages << (SLABPOOL_PAGE_SHIFT - granule_shift));
-	layout->bits = round_up_size(at, 64) + 192;
-	at = layout->bits + (size_t)pages * words_a_page(granule_shift) * sizeof(uint64_t);
-	layout->page_map = round_up_size(at, 64) + 320;
-	at = layout->page_map + (size_t)pages * sizeof(uint32_t);
-	layout->slab = round_up_size(at, 64) + 448;
-	at = layout->slab + (size_t)pages * sizeof(struct slab);
-	layout->link = round_up_size(at, 64) + 64;
-	at = layout->link + (size_t)pages * sizeof(struct page_link);
-	layout->order = round_up_size(at, 64) + 128;
-	layout->end = round_up_size(layout->order + pages, SLABPOOL_PAGE_SIZE);
-}
-
-/* Small arenas need less room before the tables than the offsets above take. */
-static void layout_compact(struct arena_layout *layout, uint32_t pages, uint32_t granule_shift)
-{
-	layout->base = 0;
-	layout->bits = (size_t)pages << SLABPOOL_PAGE_SHIFT;
-	layout->slab = layout->bits +
-		       (size_t)pages * words_a_page(granule_shift) * sizeof(uint64_t);
-	layout->link = layout->slab + (size_t)pages * sizeof(struct slab);
-	layout->page_map = layout->link + (size_t)pages * sizeof(struct page_link);
-	layout->state = layout->page_map + (size_t)pages * sizeof(uint32_t);
-	layout->order = layout->state + ((size_t)pages << (SLABPOOL_PAGE_SHIFT - granule_shift));
-	layout->end = layout->order + pages;
-}
-
-static void layout_choose(struct arena_layout *layout, uint32_t pages, uint32_t granule_shift)
-{
-	if (pages < 256)
-		layout_compact(layout, pages, granule_shift);
-	else
-		layout_compute(layout, pages, granule_shift);
-}
-
-/* Alignment of the base: the largest run's size, less where the arena is small. */
-static size_t base_align(uint32_t pages)
-{
-	size_t align = SLABPOOL_PAGE_SIZE;
-	uint32_t limit = pages >= 256 ? pages : pages / 8;
-
-	while (align < ((size_t)ARENA_MAX_RUN << SLABPOOL_PAGE_SHIFT) &&
-	       (align >> SLABPOOL_PAGE_SHIFT) * 2 <= limit)
-		align *= 2;
-	return align;
-}
 
 static void arena_place(struct arena *arena, unsigned char *at, const struct arena_layout *layout)
 {
@@ -151,19 +72,18 @@ static void arena_place(struct arena *arena, unsigned char *at, const struct are
 	arena->link = tables;
 }
 
-/* Pages of an arena of so many bytes; it must leave room for its tables in the address space. */
-static uint32_t pages_of(size_t bytes)
-{
-	size_t pages = (bytes > SIZE_MAX / 2 ? SIZE_MAX / 2 : bytes) >> SLABPOOL_PAGE_SHIFT;
-
-	return pages > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)pages;
-}
-
+/*@ requires memory: \valid(arena) && arena_constants(arena);
+    requires pages: pages <= arena->pages;
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->opened, arena->open_granules;
+    ensures opened: arena->opened == pages;
+    ensures granules: arena->open_granules == pages * granules_a_page(arena->granule_shift);
+*/
 static void opened_set(struct arena *arena, uint32_t pages)
 {
 	slabpool_store_u32(&arena->opened, pages);
-	slabpool_store_size(&arena->open_granules,
-			    (size_t)pages << (SLABPOOL_PAGE_SHIFT - arena->granule_shift));
+	slabpool_store_size(&arena->open_granules, granules_of(pages, arena->granule_shift));
 }
 
 static unsigned char *reserve_for(struct slabpool *pool, uint32_t pages, uint32_t granule_shift,
@@ -236,115 +156,72 @@ void arena_exit(struct slabpool *pool, struct arena *arena)
 	platform->unreserve(platform->context, arena->reservation, arena->reserved);
 }
 
+/*@ requires platform: platform_pages(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures memory: \result ==> \valid((unsigned char *)address + (0 .. bytes - 1));
+*/
 static bool commit(struct slabpool *pool, void *address, size_t bytes)
 {
-	return pool->platform.commit(pool->platform.context, address, bytes, SLABPOOL_COMMIT) == 0;
+	int error;
+
+	/*@ calls slabpool_platform_commit; */
+	error = pool->platform.commit(pool->platform.context, address, bytes, SLABPOOL_COMMIT);
+	return error == 0;
 }
 
+/*@ requires memory: platform_pages(pool) && arena_memory(arena);
+    requires inside: page + pages <= arena->pages;
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->base[page * SLABPOOL_PAGE_SIZE .. (page + pages) * SLABPOOL_PAGE_SIZE - 1];
+*/
 static void decommit_pages(struct slabpool *pool, struct arena *arena, uint32_t page,
 			   uint32_t pages)
 {
-	pool->platform.commit(pool->platform.context,
-			      arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT),
-			      (size_t)pages << SLABPOOL_PAGE_SHIFT, SLABPOOL_DECOMMIT);
+	unsigned char *address = arena->base + (size_t)page * SLABPOOL_PAGE_SIZE;
+
+	/*@ calls slabpool_platform_commit; */
+	pool->platform.commit(pool->platform.context, address, (size_t)pages * SLABPOOL_PAGE_SIZE,
+			      SLABPOOL_DECOMMIT);
 }
 
-/* Puts a free run on its list. */
+/* Frees pages that are on their way, into the lists. */
+/*@ requires lists: arena_memory(arena) && arena_lists(arena);
+    requires inside: page + pages <= arena->opened;
+    requires taken: pages > 0 ==> run_taken(arena->order, arena->opened, page, pages);
+    requires due: pages <= arena_due(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->free_run[0 .. ARENA_ORDERS - 1], arena->idle_pages,
+      arena->link[0 .. arena->pages - 1], arena->order[0 .. arena->pages - 1];
+    ensures lists: arena_lists(arena);
+    ensures due: arena_due(arena) == \old(arena_due(arena)) - pages;
+    ensures kept: taken_kept{Pre, Post}(arena->order, arena->opened, page, pages);
+*/
 SLABPOOL_UNDER(arena_locks)
-static void run_link(struct arena *arena, uint32_t page, uint32_t order, uint8_t idle)
+static void range_put(struct arena *arena, uint32_t page, uint32_t pages, bool idle)
 {
-	uint32_t head = arena->free_run[order];
-
-	arena->link[page].prev = ARENA_NO_PAGE;
-	arena->link[page].next = head;
-	if (head != ARENA_NO_PAGE)
-		arena->link[head].prev = page;
-	arena->free_run[order] = page;
-	arena->order[page] = (uint8_t)((order + 1) | idle);
-	if (idle)
-		arena->idle_pages += 1u << order;
-}
-
-/* Takes a free run off its list; whether it was idle. */
-SLABPOOL_UNDER(arena_locks)
-static uint8_t run_unlink(struct arena *arena, uint32_t page, uint32_t order)
-{
-	uint32_t next = arena->link[page].next, prev = arena->link[page].prev;
-	uint8_t idle = arena->order[page] & ORDER_IDLE;
-
-	if (prev == ARENA_NO_PAGE)
-		arena->free_run[order] = next;
-	else
-		arena->link[prev].next = next;
-	if (next != ARENA_NO_PAGE)
-		arena->link[next].prev = prev;
-	arena->order[page] = 0;
-	if (idle)
-		arena->idle_pages -= 1u << order;
-	return idle;
-}
-
-/* Frees a run of 2^order pages: with its buddy, as long as that is free, it makes a larger one. */
-SLABPOOL_UNDER(arena_locks)
-static void run_put(struct arena *arena, uint32_t page, uint32_t order, uint8_t idle)
-{
-	while (order < ARENA_ORDERS - 1) {
-		uint32_t buddy = page ^ (1u << order);
-
-		if (buddy >= arena->opened ||
-		    (arena->order[buddy] & ORDER_MASK) != order + 1)
-			break;
-		idle |= run_unlink(arena, buddy, order);
-		page = page < buddy ? page : buddy;
-		order++;
-	}
-	run_link(arena, page, order, idle);
-}
-
-/* Frees any range of pages, cut into runs at their natural places. */
-SLABPOOL_UNDER(arena_locks)
-static void range_put(struct arena *arena, uint32_t page, uint32_t pages, uint8_t idle)
-{
-	while (pages > 0) {
-		uint32_t order = 0;
-
-		while (order < ARENA_ORDERS - 1 && page % (2u << order) == 0 &&
-		       pages >= (2u << order))
-			order++;
-		run_put(arena, page, order, idle);
-		page += 1u << order;
-		pages -= 1u << order;
-	}
-}
-
-/* A free run of 2^order pages out of the lists, or ARENA_NO_PAGE. */
-SLABPOOL_UNDER(arena_locks)
-static uint32_t run_take(struct arena *arena, uint32_t order, uint8_t *idle)
-{
-	uint32_t from = order, page;
-
-	while (from < ARENA_ORDERS && arena->free_run[from] == ARENA_NO_PAGE)
-		from++;
-	if (from == ARENA_ORDERS)
-		return ARENA_NO_PAGE;
-	page = arena->free_run[from];
-	*idle = run_unlink(arena, page, from);
-	while (from > order) {
-		from--;
-		run_link(arena, page + (1u << from), from, *idle);
-	}
-	return page;
+	if (pages > 0)
+		buddy_put(runs_of(arena), page, pages, idle);
 }
 
 /* Commits the tables' slices for pages from opened on. */
+/*@ requires memory: platform_pages(pool) && arena_memory(arena);
+    requires inside: arena->opened + pages <= arena->pages;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
 SLABPOOL_UNDER(arena_locks)
 static bool open_tables(struct slabpool *pool, struct arena *arena, uint32_t pages)
 {
 	uint32_t from = arena->opened;
-	uint32_t shift = SLABPOOL_PAGE_SHIFT - arena->granule_shift;
 	size_t words = arena->words_a_page;
 
-	return commit(pool, arena->state + ((size_t)from << shift), (size_t)pages << shift) &&
+	return commit(pool, arena->state + granules_of(from, arena->granule_shift),
+		      granules_of(pages, arena->granule_shift)) &&
 	       commit(pool, arena->bits + from * words, pages * words * sizeof(uint64_t)) &&
 	       commit(pool, arena->page_map + from, pages * sizeof(uint32_t)) &&
 	       commit(pool, arena->slab + from, pages * sizeof(struct slab)) &&
@@ -352,7 +229,60 @@ static bool open_tables(struct slabpool *pool, struct arena *arena, uint32_t pag
 	       commit(pool, arena->order + from, pages);
 }
 
+/* Counts further pages as open: they are on their way. */
+/*@ requires lists: arena_memory(arena) && arena_lists(arena);
+    requires inside: arena->opened + pages <= arena->pages;
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->opened, arena->open_granules;
+    ensures lists: arena_lists(arena);
+    ensures grown: arena->opened == \old(arena->opened) + pages;
+    ensures taken: run_taken(arena->order, arena->opened, \old(arena->opened), pages);
+    ensures due: arena_due(arena) == \old(arena_due(arena)) + pages;
+*/
+SLABPOOL_UNDER(arena_locks)
+static void pages_open(struct arena *arena, uint32_t pages)
+{
+	uint32_t from = arena->opened;
+
+	opened_set(arena, from + pages);
+	/*@ ghost
+	  /@ loop invariant range: 0 <= i <= pages;
+	     loop invariant free: free_sum(arena->order, from + i) == free_sum(arena->order, from);
+	     loop invariant idle: idle_sum(arena->order, from + i) == idle_sum(arena->order, from);
+	     loop assigns i;
+	     loop variant pages - i;
+	  @/
+	  for (uint32_t i = 0; i < pages; i++) {
+	    /@ assert none: arena->order[from + i] == 0; @/
+	    /@ assert free: free_sum(arena->order, from + i + 1) ==
+	         free_sum(arena->order, from + i) + run_weight(arena->order[from + i]); @/
+	    /@ assert idle: idle_sum(arena->order, from + i + 1) ==
+	         idle_sum(arena->order, from + i) + idle_weight(arena->order[from + i]); @/
+	  }
+	*/
+	/*@ assert same: \forall integer p; is_free_run(arena->order, arena->opened, p) <==>
+	      is_free_run(arena->order, from, p); */
+	/*@ assert sized: runs_sized(arena->order, arena->opened); */
+	/*@ assert apart: runs_apart(arena->order, arena->opened); */
+	/*@ assert heads: heads_listed(arena->link, arena->order, &arena->free_run[0],
+	                               arena->opened); */
+	/*@ assert nexts: nexts_listed(arena->link, arena->order, arena->opened); */
+	/*@ assert prevs: prevs_listed(arena->link, arena->order, &arena->free_run[0],
+	                               arena->opened); */
+}
+
 /* Opens the next step of pages and frees them into the lists. */
+/*@ requires memory: platform_pages(pool) && arena_memory(arena);
+    requires lists: arena_lists(arena) && arena_due(arena) == 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->opened, arena->open_granules, arena->free_run[0 .. ARENA_ORDERS - 1],
+      arena->idle_pages, arena->link[0 .. arena->pages - 1], arena->order[0 .. arena->pages - 1];
+    ensures lists: arena_lists(arena) && arena_due(arena) == 0;
+    ensures more: \result ==> arena->opened > \old(arena->opened);
+    ensures none: !\result ==> arena->opened == \old(arena->opened);
+*/
 SLABPOOL_UNDER(arena_locks)
 static bool open_step(struct slabpool *pool, struct arena *arena)
 {
@@ -362,69 +292,99 @@ static bool open_step(struct slabpool *pool, struct arena *arena)
 		pages = ARENA_STEP;
 	if (pages == 0 || !open_tables(pool, arena, pages))
 		return false;
-	opened_set(arena, from + pages);
-	range_put(arena, from, pages, 0);
+	pages_open(arena, pages);
+	range_put(arena, from, pages, false);
 	return true;
 }
 
-/* Neighbouring free runs of the largest order, enough for pages: the first page of them, out of
- * the lists, or ARENA_NO_PAGE. */
-SLABPOOL_UNDER(arena_locks)
-static uint32_t huge_find(struct arena *arena, uint32_t pages, uint8_t *idle)
-{
-	uint32_t need = (pages - 1) / ARENA_MAX_RUN + 1, have = 0, page, k;
-
-	for (page = 0; page + ARENA_MAX_RUN <= arena->opened; page += ARENA_MAX_RUN) {
-		have = (arena->order[page] & ORDER_MASK) == ARENA_ORDERS ? have + 1 : 0;
-		if (have == need) {
-			page -= (need - 1) * ARENA_MAX_RUN;
-			*idle = 0;
-			for (k = 0; k < need; k++)
-				*idle |= run_unlink(arena, page + k * ARENA_MAX_RUN,
-						    ARENA_ORDERS - 1);
-			return page;
-		}
-	}
-	return ARENA_NO_PAGE;
-}
-
 /* A run longer than the largest order: out of free neighbours, or fresh pages at the end. */
+/*@ requires memory: platform_pages(pool) && arena_memory(arena);
+    requires lists: arena_lists(arena) && arena_due(arena) == 0;
+    requires pages: ARENA_MAX_RUN < pages <= arena->pages;
+    requires results: \valid(taken) && \valid(idle) && \separated(taken, idle) &&
+      apart_from_arena(arena, idle) && apart_from_arena(arena, (bool *)taken);
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->opened, arena->open_granules, arena->free_run[0 .. ARENA_ORDERS - 1],
+      arena->idle_pages, arena->link[0 .. arena->pages - 1], arena->order[0 .. arena->pages - 1],
+      *taken, *idle;
+    ensures lists: arena_lists(arena) && arena->opened >= \old(arena->opened);
+    ensures none: \result == ARENA_NO_PAGE ==> arena_due(arena) == 0;
+    ensures some: \result != ARENA_NO_PAGE ==> *taken >= pages &&
+      \result + *taken <= arena->opened && arena_due(arena) == *taken &&
+      run_taken(arena->order, arena->opened, \result, *taken) && \result % 1024 == 0;
+*/
 SLABPOOL_UNDER(arena_locks)
 static uint32_t huge_take(struct slabpool *pool, struct arena *arena, uint32_t pages,
-			  uint32_t *taken, uint8_t *idle)
+			  uint32_t *taken, bool *idle)
 {
-	uint32_t page = huge_find(arena, pages, idle);
+	uint32_t need = (pages - 1) / ARENA_MAX_RUN + 1, page;
 
+	page = buddy_take_many(runs_of(arena), need, idle);
 	if (page != ARENA_NO_PAGE) {
-		*taken = ((pages - 1) / ARENA_MAX_RUN + 1) * ARENA_MAX_RUN;
+		*taken = need * ARENA_MAX_RUN;
 		return page;
 	}
+	/*@ loop invariant lists: arena_lists(arena) && arena_due(arena) == 0;
+	    loop invariant grown: arena->opened >= \at(arena->opened, Pre);
+	    loop assigns arena->opened, arena->open_granules, arena->free_run[0 .. ARENA_ORDERS - 1],
+	      arena->idle_pages, arena->link[0 .. arena->pages - 1],
+	      arena->order[0 .. arena->pages - 1];
+	    loop variant arena->pages - arena->opened;
+	*/
 	while (arena->opened % ARENA_MAX_RUN != 0)
 		if (!open_step(pool, arena))
 			return ARENA_NO_PAGE;
 	if (pages > arena->pages - arena->opened || !open_tables(pool, arena, pages))
 		return ARENA_NO_PAGE;
 	page = arena->opened;
-	opened_set(arena, page + pages);
+	pages_open(arena, pages);
 	*taken = pages;
-	*idle = 0;
+	*idle = false;
 	return page;
 }
 
+/* Open pages that are in no list: their first, or ARENA_NO_PAGE. */
+/*@ requires memory: platform_pages(pool) && arena_memory(arena);
+    requires lists: arena_lists(arena) && arena_due(arena) == 0;
+    requires pages: 0 < pages <= arena->pages;
+    requires results: \valid(taken) && \valid(idle) && \separated(taken, idle) &&
+      apart_from_arena(arena, idle) && apart_from_arena(arena, (bool *)taken);
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->opened, arena->open_granules, arena->free_run[0 .. ARENA_ORDERS - 1],
+      arena->idle_pages, arena->link[0 .. arena->pages - 1], arena->order[0 .. arena->pages - 1],
+      *taken, *idle;
+    ensures lists: arena_lists(arena) && arena->opened >= \old(arena->opened);
+    ensures none: \result == ARENA_NO_PAGE ==> arena_due(arena) == 0;
+    ensures some: \result != ARENA_NO_PAGE ==> *taken >= pages &&
+      \result + *taken <= arena->opened && arena_due(arena) == *taken &&
+      run_taken(arena->order, arena->opened, \result, *taken);
+    ensures aligned: \result != ARENA_NO_PAGE ==> run_start_aligned(\result, pages);
+*/
 SLABPOOL_UNDER(arena_locks)
 static uint32_t run_take_or_open(struct slabpool *pool, struct arena *arena, uint32_t pages,
-				 uint32_t *taken, uint8_t *idle)
+				 uint32_t *taken, bool *idle)
 {
-	uint32_t order = 0, page;
+	uint32_t order, page;
 
 	if (pages > ARENA_MAX_RUN)
 		return huge_take(pool, arena, pages, taken, idle);
-	while ((1u << order) < pages)
-		order++;
-	page = run_take(arena, order, idle);
+	order = order_for(pages);
+	*taken = order_pages(order);
+	page = buddy_take(runs_of(arena), order, idle);
+	/*@ loop invariant lists: arena_lists(arena) && arena->opened >= \at(arena->opened, Pre);
+	    loop invariant none: page == ARENA_NO_PAGE ==> arena_due(arena) == 0;
+	    loop invariant some: page != ARENA_NO_PAGE ==> page + *taken <= arena->opened &&
+	      arena_due(arena) == *taken && run_aligned(page, order + 1) &&
+	      run_taken(arena->order, arena->opened, page, *taken);
+	    loop assigns page, arena->opened, arena->open_granules,
+	      arena->free_run[0 .. ARENA_ORDERS - 1], arena->idle_pages,
+	      arena->link[0 .. arena->pages - 1], arena->order[0 .. arena->pages - 1], *idle;
+	    loop variant arena->pages - arena->opened;
+	*/
 	while (page == ARENA_NO_PAGE && open_step(pool, arena))
-		page = run_take(arena, order, idle);
-	*taken = 1u << order;
+		page = buddy_take(runs_of(arena), order, idle);
 	return page;
 }
 
@@ -432,15 +392,15 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 			 enum arena_use use, bool *fresh)
 {
 	uint32_t page, taken = 0;
-	uint8_t idle = 0;
+	bool idle = false;
 
 	if (pages == 0 || pages > arena->pages)
 		return ARENA_NO_PAGE;
 	arena_lock(pool, arena) /*@ ghost (0, 0, 0) */;
 	page = run_take_or_open(pool, arena, pages, &taken, &idle);
 	if (page != ARENA_NO_PAGE) {
-		if (!commit(pool, arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT),
-			    (size_t)pages << SLABPOOL_PAGE_SHIFT)) {
+		if (!commit(pool, arena->base + (size_t)page * SLABPOOL_PAGE_SIZE,
+			    (size_t)pages * SLABPOOL_PAGE_SIZE)) {
 			range_put(arena, page, taken, idle);
 			page = ARENA_NO_PAGE;
 		} else {
@@ -449,7 +409,7 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 		}
 	}
 	arena_unlock(pool, arena);
-	*fresh = idle == 0;
+	*fresh = !idle;
 	return page;
 }
 
@@ -459,11 +419,11 @@ void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, u
 	uint64_t idle_bytes = (uint64_t)slabpool_load_u32(&pool->idle_kib) * 1024;
 
 	arena_lock(pool, arena) /*@ ghost (page, pages, use) */;
-	arena->used[use] -= pages;
-	keep = keep && (uint64_t)arena->idle_pages + pages <= idle_bytes / SLABPOOL_PAGE_SIZE;
+	keep = keep && arena->idle_pages + pages <= idle_bytes / SLABPOOL_PAGE_SIZE;
 	if (!keep)
 		decommit_pages(pool, arena, page, pages);
-	range_put(arena, page, pages, keep ? ORDER_IDLE : 0);
+	arena->used[use] -= pages;
+	range_put(arena, page, pages, keep);
 	arena_unlock(pool, arena);
 }
 
@@ -508,7 +468,7 @@ static void lost_mark(struct arena *arena)
 
 	arena->used[ARENA_SLAB] = arena->used[ARENA_RUN] = 0;
 	while (page < arena->opened) {
-		uint32_t order = arena->order[page] & ORDER_MASK;
+		uint32_t order = order_code(arena->order[page]);
 		uint32_t owner = arena->page_map[page];
 
 		pages = order ? 1u << (order - 1) : owner >= PAGE_RUN ? owner - PAGE_RUN : 1;
@@ -531,7 +491,7 @@ void arena_collect(struct slabpool *pool, struct arena *arena)
 			continue;
 		arena->page_map[page] = PAGE_UNOWNED;
 		decommit_pages(pool, arena, page, 1);
-		run_put(arena, page, 0, 0);
+		range_put(arena, page, 1, false);
 	}
 	arena->slab_free = SLAB_NO_SLAB;
 	for (which = 0; which < arena->slab_count; which++) {
@@ -555,10 +515,10 @@ bool arena_is_valid(const struct arena *arena)
 		for (page = arena->free_run[order]; page != ARENA_NO_PAGE;
 		     page = arena->link[page].next) {
 			if (page >= arena->opened || page % (1u << order) != 0 ||
-			    (arena->order[page] & ORDER_MASK) != order + 1 ||
+			    (order_code(arena->order[page])) != order + 1 ||
 			    arena->link[page].prev != prev || pages > arena->opened)
 				return false;
-			if (arena->order[page] & ORDER_IDLE)
+			if (order_is_idle(arena->order[page]))
 				idle += 1u << order;
 			pages += 1u << order;
 			prev = page;

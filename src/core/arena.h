@@ -3,7 +3,7 @@
 #ifndef SLABPOOL_CORE_ARENA_H
 #define SLABPOOL_CORE_ARENA_H
 
-#include "core/guard.h"
+#include "core/buddy.h"
 #include "core/slab.h"
 #include <slabpool/gfp.h>
 #include <slabpool/platform.h>
@@ -25,13 +25,6 @@
 
 /* What pages are used for. */
 enum arena_use { ARENA_SLAB, ARENA_RUN };
-
-/* Links of the free run that starts at a page. */
-struct page_link {
-	uint32_t next, prev;  /* pages; ARENA_NO_PAGE ends a list */
-};
-#define ARENA_NO_PAGE UINT32_MAX
-#define ARENA_ORDERS 11u      /* runs of 2^0 .. 2^10 pages */
 
 struct arena {
 	/* Set once by arena_init. */
@@ -60,17 +53,13 @@ struct arena {
 	uint32_t slab_count GUARDED; /* descriptors below this were ever used */
 	uint32_t slab_free GUARDED; /* unused descriptors below slab_count, by slab.next */
 	uint32_t free_run[ARENA_ORDERS] GUARDED;
-	uint32_t idle_pages GUARDED; /* free pages that still have memory */
+	uint64_t idle_pages GUARDED; /* free pages that still have memory */
 	uint32_t used[2] GUARDED; /* pages in slabs, pages in page runs */
 #undef GUARDED
 	bool tag_used[256] SLABPOOL_GUARDED(instance_locks); /* tags of live caches */
 	struct kmem_cache *fast[256]; /* by tag: the cache, if a free needs no more than its tag */
 };
-#define ORDER_IDLE 0x80u
-#define ORDER_CLEAN 0x40u
-#define ORDER_MASK 0x3fu
 
-#include "../../proofs/logic/Buddy.acsl"
 #include "../../proofs/logic/Arena.acsl"
 
 /* Writes owner into the page map. */
@@ -82,6 +71,24 @@ struct arena {
     ensures owner: owner_set(arena, page, pages, owner);
 */
 void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_t owner);
+/* The free runs, for buddy.h. */
+/*@ requires memory: \valid(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures tables: \result.link == arena->link && \result.order == arena->order &&
+      \result.head == &arena->free_run[0] && \result.idle == &arena->idle_pages &&
+      \result.opened == arena->opened;
+*/
+SLABPOOL_UNDER(arena_locks)
+static inline struct free_runs runs_of(struct arena *arena)
+{
+	struct free_runs r = { arena->link, arena->order, arena->free_run, &arena->idle_pages,
+			       arena->opened };
+
+	return r;
+}
+
 /* Every free run is where the tables say; no lock, no other call may run. */
 /*@ requires memory: arena_memory(arena) && arena->opened <= arena->pages;
     terminates always: \true;
@@ -89,6 +96,31 @@ void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_
     assigns \nothing;
 */
 bool arena_is_valid(const struct arena *arena);
+/* State bytes of so many pages. */
+/*@ requires pages: pages <= SIZE_MAX / 512;
+    requires shift: 3 <= granule_shift <= 12;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures number: \result == pages * granules_a_page(granule_shift);
+*/
+static inline size_t granules_of(size_t pages, uint32_t granule_shift)
+{
+	uint32_t shift = SLABPOOL_PAGE_SHIFT - granule_shift;
+
+	/*@ assert by_512: granule_shift == 3 ==> (pages << shift) == pages * 512; */
+	/*@ assert by_256: granule_shift == 4 ==> (pages << shift) == pages * 256; */
+	/*@ assert by_128: granule_shift == 5 ==> (pages << shift) == pages * 128; */
+	/*@ assert by_64: granule_shift == 6 ==> (pages << shift) == pages * 64; */
+	/*@ assert by_32: granule_shift == 7 ==> (pages << shift) == pages * 32; */
+	/*@ assert by_16: granule_shift == 8 ==> (pages << shift) == pages * 16; */
+	/*@ assert by_8: granule_shift == 9 ==> (pages << shift) == pages * 8; */
+	/*@ assert by_4: granule_shift == 10 ==> (pages << shift) == pages * 4; */
+	/*@ assert by_2: granule_shift == 11 ==> (pages << shift) == pages * 2; */
+	/*@ assert by_1: granule_shift == 12 ==> (pages << shift) == pages; */
+	return pages << shift;
+}
+
 /* State bytes of the whole arena. */
 /*@ requires memory: \valid_read(arena) && arena_constants(arena);
     terminates always: \true;
@@ -98,7 +130,7 @@ bool arena_is_valid(const struct arena *arena);
 */
 static inline size_t arena_granules(const struct arena *arena)
 {
-	return (size_t)arena->pages << (SLABPOOL_PAGE_SHIFT - arena->granule_shift);
+	return granules_of(arena->pages, arena->granule_shift);
 }
 
 #endif

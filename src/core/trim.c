@@ -72,7 +72,7 @@ static void table_discard(struct slabpool *pool, void *table, size_t bytes_a_pag
 SLABPOOL_UNDER(arena_locks)
 static void run_clean(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages)
 {
-	if (!(arena->order[page] & ORDER_CLEAN))
+	if (!order_is_clean(arena->order[page]))
 		discard(pool, arena->link, page_up((uintptr_t)(arena->link + page + 1)),
 			page_down((uintptr_t)(arena->link + page + pages)));
 	arena->order[page] |= ORDER_CLEAN;
@@ -89,7 +89,7 @@ static void stretch_discard(struct slabpool *pool, struct arena *arena, const st
 	table_discard(pool, arena->bits, arena->words_a_page * sizeof(uint64_t), s);
 	table_discard(pool, arena->page_map, sizeof(uint32_t), s);
 	for (page = s->first; page < s->end; page += pages) {
-		pages = 1u << ((arena->order[page] & ORDER_MASK) - 1);
+		pages = 1u << (order_code(arena->order[page]) - 1);
 		run_clean(pool, arena, page, pages);
 	}
 }
@@ -126,9 +126,9 @@ static void tables_trim(struct slabpool *pool, struct arena *arena)
 	while (page < arena->opened) {
 		uint8_t order = arena->order[page];
 
-		pages = order ? 1u << ((order & ORDER_MASK) - 1) : pages_in_use(arena, page);
-		if (order && !(order & ORDER_IDLE)) {
-			stretch_add(&s, page, pages, (order & ORDER_CLEAN) != 0);
+		pages = order ? 1u << (order_code(order) - 1) : pages_in_use(arena, page);
+		if (order && !order_is_idle(order)) {
+			stretch_add(&s, page, pages, order_is_clean(order));
 		} else {
 			stretch_discard(pool, arena, &s);
 			s = (struct stretch){ 0, 0, 0, 0 };
@@ -180,7 +180,7 @@ static size_t idle_trim(struct slabpool *pool, struct arena *arena)
 	for (order = 0; order < ARENA_ORDERS && arena->idle_pages > 0; order++) {
 		for (page = arena->free_run[order]; page != ARENA_NO_PAGE;
 		     page = arena->link[page].next) {
-			if (!(arena->order[page] & ORDER_IDLE))
+			if (!order_is_idle(arena->order[page]))
 				continue;
 			pool->platform.commit(pool->platform.context,
 					      arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT),
