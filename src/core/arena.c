@@ -42,6 +42,27 @@
 #include "core/layout.h"
 #include "core/locks.h"
 
+/*@ ghost
+  /@ requires memory: \valid_read(order + (0 .. n - 1));
+     terminates always: \true;
+     exits never: \false;
+     assigns \nothing;
+     ensures natural: 0 <= idle_sum(order, n) <= free_sum(order, n);
+  @/
+  void sum_is_natural(const uint8_t *order, uint32_t n) {
+    /@ loop invariant range: 0 <= i <= n;
+       loop invariant natural: 0 <= idle_sum(order, i) <= free_sum(order, i);
+       loop assigns i;
+       loop variant n - i;
+    @/
+    for (uint32_t i = 0; i < n; i++) {
+      /@ assert weight: 0 <= idle_weight(order[i]) <= run_weight(order[i]); @/
+      /@ assert free: free_sum(order, i + 1) == free_sum(order, i) + run_weight(order[i]); @/
+      /@ assert idle: idle_sum(order, i + 1) == idle_sum(order, i) + idle_weight(order[i]); @/
+    }
+  }
+*/
+
 /* What is tried first where the caller names no size. */
 #if UINTPTR_MAX > 0xffffffffu
 #define ARENA_FIRST_TRY ((size_t)64 << 30)
@@ -156,19 +177,23 @@ void arena_exit(struct slabpool *pool, struct arena *arena)
 	platform->unreserve(platform->context, arena->reservation, arena->reserved);
 }
 
-/*@ requires platform: platform_pages(pool);
+static bool commit(struct slabpool *pool, void *address, size_t bytes)
+{
+	return pool->platform.commit(pool->platform.context, address, bytes, SLABPOOL_COMMIT) == 0;
+}
+
+/*@ requires memory: platform_pages(pool) && arena_memory(arena);
+    requires inside: page + pages <= arena->pages;
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures memory: \result ==> \valid((unsigned char *)address + (0 .. bytes - 1));
+    ensures memory: \result ==> run_memory(arena, page, pages);
 */
-static bool commit(struct slabpool *pool, void *address, size_t bytes)
+static bool commit_pages(struct slabpool *pool, struct arena *arena, uint32_t page,
+			 uint32_t pages)
 {
-	int error;
-
-	/*@ calls slabpool_platform_commit; */
-	error = pool->platform.commit(pool->platform.context, address, bytes, SLABPOOL_COMMIT);
-	return error == 0;
+	return commit(pool, arena->base + (size_t)page * SLABPOOL_PAGE_SIZE,
+		      (size_t)pages * SLABPOOL_PAGE_SIZE);
 }
 
 /*@ requires memory: platform_pages(pool) && arena_memory(arena);
@@ -180,11 +205,9 @@ static bool commit(struct slabpool *pool, void *address, size_t bytes)
 static void decommit_pages(struct slabpool *pool, struct arena *arena, uint32_t page,
 			   uint32_t pages)
 {
-	unsigned char *address = arena->base + (size_t)page * SLABPOOL_PAGE_SIZE;
-
-	/*@ calls slabpool_platform_commit; */
-	pool->platform.commit(pool->platform.context, address, (size_t)pages * SLABPOOL_PAGE_SIZE,
-			      SLABPOOL_DECOMMIT);
+	pool->platform.commit(pool->platform.context,
+			      arena->base + (size_t)page * SLABPOOL_PAGE_SIZE,
+			      (size_t)pages * SLABPOOL_PAGE_SIZE, SLABPOOL_DECOMMIT);
 }
 
 /* Frees pages that are on their way, into the lists. */
@@ -265,11 +288,10 @@ static void pages_open(struct arena *arena, uint32_t pages)
 	      is_free_run(arena->order, from, p); */
 	/*@ assert sized: runs_sized(arena->order, arena->opened); */
 	/*@ assert apart: runs_apart(arena->order, arena->opened); */
-	/*@ assert heads: heads_listed(arena->link, arena->order, &arena->free_run[0],
-	                               arena->opened); */
-	/*@ assert nexts: nexts_listed(arena->link, arena->order, arena->opened); */
-	/*@ assert prevs: prevs_listed(arena->link, arena->order, &arena->free_run[0],
-	                               arena->opened); */
+	/*@ assert links: links_kept{Pre, Here}(arena->link, from); */
+	/*@ assert heads: heads_kept_but{Pre, Here}(&arena->free_run[0], ARENA_ORDERS); */
+	/*@ assert listed: listed_without(arena->link, arena->order, &arena->free_run[0],
+	                                  arena->opened, -1); */
 }
 
 /* Opens the next step of pages and frees them into the lists. */
@@ -302,7 +324,7 @@ static bool open_step(struct slabpool *pool, struct arena *arena)
     requires lists: arena_lists(arena) && arena_due(arena) == 0;
     requires pages: ARENA_MAX_RUN < pages <= arena->pages;
     requires results: \valid(taken) && \valid(idle) && \separated(taken, idle) &&
-      apart_from_arena(arena, idle) && apart_from_arena(arena, (bool *)taken);
+      apart_from_arena(arena, idle) && count_apart_from_arena(arena, taken);
     terminates always: \true;
     exits never: \false;
     assigns arena->opened, arena->open_granules, arena->free_run[0 .. ARENA_ORDERS - 1],
@@ -327,8 +349,9 @@ static uint32_t huge_take(struct slabpool *pool, struct arena *arena, uint32_t p
 	}
 	/*@ loop invariant lists: arena_lists(arena) && arena_due(arena) == 0;
 	    loop invariant grown: arena->opened >= \at(arena->opened, Pre);
-	    loop assigns arena->opened, arena->open_granules, arena->free_run[0 .. ARENA_ORDERS - 1],
-	      arena->idle_pages, arena->link[0 .. arena->pages - 1],
+	    loop assigns arena->opened, arena->open_granules,
+	      arena->free_run[0 .. ARENA_ORDERS - 1], arena->idle_pages,
+	      arena->link[0 .. arena->pages - 1],
 	      arena->order[0 .. arena->pages - 1];
 	    loop variant arena->pages - arena->opened;
 	*/
@@ -349,7 +372,7 @@ static uint32_t huge_take(struct slabpool *pool, struct arena *arena, uint32_t p
     requires lists: arena_lists(arena) && arena_due(arena) == 0;
     requires pages: 0 < pages <= arena->pages;
     requires results: \valid(taken) && \valid(idle) && \separated(taken, idle) &&
-      apart_from_arena(arena, idle) && apart_from_arena(arena, (bool *)taken);
+      apart_from_arena(arena, idle) && count_apart_from_arena(arena, taken);
     terminates always: \true;
     exits never: \false;
     assigns arena->opened, arena->open_granules, arena->free_run[0 .. ARENA_ORDERS - 1],
@@ -388,6 +411,44 @@ static uint32_t run_take_or_open(struct slabpool *pool, struct arena *arena, uin
 	return page;
 }
 
+/* Pages that are on their way are used from now on. */
+/*@ requires lists: arena_memory(arena) && arena_lists(arena);
+    requires due: pages <= arena_due(arena);
+    requires use: use == ARENA_SLAB || use == ARENA_RUN;
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->used[use];
+    ensures lists: arena_lists(arena);
+    ensures due: arena_due(arena) == \old(arena_due(arena)) - pages;
+    ensures used: arena->used[use] == \old(arena->used[use]) + pages;
+*/
+SLABPOOL_UNDER(arena_locks)
+static void used_add(struct arena *arena, uint32_t pages, enum arena_use use)
+{
+	/*@ ghost sum_is_natural(arena->order, arena->opened); */
+	arena->used[use] += pages;
+	/*@ assert links: links_kept{Pre, Here}(arena->link, arena->opened); */
+	/*@ assert heads: heads_kept_but{Pre, Here}(&arena->free_run[0], ARENA_ORDERS); */
+}
+
+/* Used pages are on their way from now on. */
+/*@ requires lists: arena_memory(arena) && arena_lists(arena);
+    requires used: pages <= arena->used[use];
+    requires use: use == ARENA_SLAB || use == ARENA_RUN;
+    terminates always: \true;
+    exits never: \false;
+    assigns arena->used[use];
+    ensures lists: arena_lists(arena);
+    ensures due: arena_due(arena) == \old(arena_due(arena)) + pages;
+*/
+SLABPOOL_UNDER(arena_locks)
+static void used_take(struct arena *arena, uint32_t pages, enum arena_use use)
+{
+	arena->used[use] -= pages;
+	/*@ assert links: links_kept{Pre, Here}(arena->link, arena->opened); */
+	/*@ assert heads: heads_kept_but{Pre, Here}(&arena->free_run[0], ARENA_ORDERS); */
+}
+
 uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pages,
 			 enum arena_use use, bool *fresh)
 {
@@ -399,15 +460,15 @@ uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pa
 	arena_lock(pool, arena) /*@ ghost (0, 0, 0) */;
 	page = run_take_or_open(pool, arena, pages, &taken, &idle);
 	if (page != ARENA_NO_PAGE) {
-		if (!commit(pool, arena->base + (size_t)page * SLABPOOL_PAGE_SIZE,
-			    (size_t)pages * SLABPOOL_PAGE_SIZE)) {
+		if (!commit_pages(pool, arena, page, pages)) {
 			range_put(arena, page, taken, idle);
 			page = ARENA_NO_PAGE;
 		} else {
+			used_add(arena, pages, use);
 			range_put(arena, page + pages, taken - pages, idle);
-			arena->used[use] += pages;
 		}
 	}
+	/*@ assert descriptors: arena_descriptors(arena); */
 	arena_unlock(pool, arena);
 	*fresh = !idle;
 	return page;
@@ -422,8 +483,9 @@ void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, u
 	keep = keep && arena->idle_pages + pages <= idle_bytes / SLABPOOL_PAGE_SIZE;
 	if (!keep)
 		decommit_pages(pool, arena, page, pages);
-	arena->used[use] -= pages;
+	used_take(arena, pages, use);
 	range_put(arena, page, pages, keep);
+	/*@ assert descriptors: arena_descriptors(arena); */
 	arena_unlock(pool, arena);
 }
 
@@ -456,6 +518,11 @@ void arena_set_owner(struct arena *arena, uint32_t page, uint32_t pages, uint32_
 {
 	uint32_t k;
 
+	/*@ loop invariant range: 0 <= k <= pages;
+	    loop invariant owner: owner_set(arena, page, k, owner);
+	    loop assigns k, arena->page_map[page .. page + pages - 1];
+	    loop variant pages - k;
+	*/
 	for (k = 0; k < pages; k++)
 		slabpool_store_u32(&arena->page_map[page + k], owner);
 }

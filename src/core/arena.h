@@ -108,17 +108,22 @@ static inline size_t granules_of(size_t pages, uint32_t granule_shift)
 {
 	uint32_t shift = SLABPOOL_PAGE_SHIFT - granule_shift;
 
-	/*@ assert by_512: granule_shift == 3 ==> (pages << shift) == pages * 512; */
-	/*@ assert by_256: granule_shift == 4 ==> (pages << shift) == pages * 256; */
-	/*@ assert by_128: granule_shift == 5 ==> (pages << shift) == pages * 128; */
-	/*@ assert by_64: granule_shift == 6 ==> (pages << shift) == pages * 64; */
-	/*@ assert by_32: granule_shift == 7 ==> (pages << shift) == pages * 32; */
-	/*@ assert by_16: granule_shift == 8 ==> (pages << shift) == pages * 16; */
-	/*@ assert by_8: granule_shift == 9 ==> (pages << shift) == pages * 8; */
-	/*@ assert by_4: granule_shift == 10 ==> (pages << shift) == pages * 4; */
-	/*@ assert by_2: granule_shift == 11 ==> (pages << shift) == pages * 2; */
-	/*@ assert by_1: granule_shift == 12 ==> (pages << shift) == pages; */
-	return pages << shift;
+	/*@ ghost
+	  /@ loop invariant range: 0 <= i <= shift;
+	     loop invariant size: (1 << i) == granules_a_page(12 - i);
+	     loop assigns i;
+	     loop variant shift - i;
+	  @/
+	  for (uint32_t i = 0; i < shift; i++) {
+	    /@ assert shifted: ((1 << i) << 1) == (1 << (i + 1)); @/
+	  }
+	*/
+	/*@ assert each: (1 << shift) == granules_a_page(granule_shift); */
+	/*@ assert known: (1 << shift) == 1 || (1 << shift) == 2 || (1 << shift) == 4 ||
+	      (1 << shift) == 8 || (1 << shift) == 16 || (1 << shift) == 32 ||
+	      (1 << shift) == 64 || (1 << shift) == 128 || (1 << shift) == 256 ||
+	      (1 << shift) == 512; */
+	return pages * ((size_t)1 << shift);
 }
 
 /* State bytes of the whole arena. */

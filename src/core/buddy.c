@@ -111,6 +111,10 @@ static void run_put(struct free_runs r, uint32_t page, uint32_t order, bool idle
 		if (buddy >= r.opened || order_code(r.order[buddy]) != order + 1)
 			break;
 		idle = run_unlink(r, buddy) || idle;
+		/*@ assert still: taken_moved{Pre, Here}(r.order, r.opened, \at(page, Pre),
+		      run_size(\at(order, Pre) + 1), page, run_size(order + 1)); */
+		/*@ assert apart: taken_moved{Pre, Here}(r.order, r.opened, \at(page, Pre),
+		      run_size(\at(order, Pre) + 1), buddy, run_size(order + 1)); */
 		page = page < buddy ? page : buddy;
 		order++;
 	}
@@ -160,10 +164,12 @@ void buddy_put(struct free_runs r, uint32_t page, uint32_t pages, bool idle)
 			order++;
 		/*@ assert size: 1 <= run_size(order + 1) <= pages; */
 		/*@ assert part: run_taken(r.order, r.opened, page, run_size(order + 1)); */
-		/*@ assert rest: pages > run_size(order + 1) ==> run_taken(r.order, r.opened, page + run_size(order + 1),
+		/*@ assert rest: pages > run_size(order + 1) ==>
+		      run_taken(r.order, r.opened, page + run_size(order + 1),
 		      pages - run_size(order + 1)); */
 		run_put(r, page, order, idle);
-		/*@ assert rest_kept: pages > run_size(order + 1) ==> run_taken(r.order, r.opened, page + run_size(order + 1),
+		/*@ assert rest_kept: pages > run_size(order + 1) ==>
+		      run_taken(r.order, r.opened, page + run_size(order + 1),
 		      pages - run_size(order + 1)); */
 		/*@ assert kept: taken_kept{before, Here}(r.order, r.opened, \at(page, Pre),
 		      \at(pages, Pre)); */
@@ -244,14 +250,19 @@ static uint32_t neighbours(struct free_runs r, uint32_t page, uint32_t need)
 	uint32_t have = 0;
 
 	/*@ loop invariant range: have <= need;
-	    loop invariant inside: have > 0 ==> page + have * ARENA_MAX_RUN < r.opened + ARENA_MAX_RUN;
+	    loop invariant inside: have > 0 ==>
+	      page + have * ARENA_MAX_RUN < r.opened + ARENA_MAX_RUN;
 	    loop invariant free: largest_free(r.order, r.opened, page, have);
 	    loop assigns have;
 	    loop variant need - have;
 	*/
 	while (have < need && page + have * ARENA_MAX_RUN < r.opened &&
-	       order_code(r.order[page + have * ARENA_MAX_RUN]) == ARENA_ORDERS)
+	       order_code(r.order[page + have * ARENA_MAX_RUN]) == ARENA_ORDERS) {
+		/*@ assert next: is_free_run(r.order, r.opened, page + have * ARENA_MAX_RUN) &&
+		      r.order[page + have * ARENA_MAX_RUN] % 64 == ARENA_ORDERS; */
+		/*@ assert free: largest_free(r.order, r.opened, page, have + 1); */
 		have++;
+	}
 	return have;
 }
 
@@ -279,7 +290,8 @@ static bool unlink_many(struct free_runs r, uint32_t page, uint32_t need)
 	    loop invariant runs: buddy_ok(r);
 	    loop invariant inside: k > 0 ==> page + k * ARENA_MAX_RUN <= r.opened;
 	    loop invariant taken: k > 0 ==> run_taken(r.order, r.opened, page, k * ARENA_MAX_RUN);
-	    loop invariant free: largest_free(r.order, r.opened, page + k * ARENA_MAX_RUN, need - k);
+	    loop invariant free:
+	      largest_free(r.order, r.opened, page + k * ARENA_MAX_RUN, need - k);
 	    loop invariant count: free_sum(r.order, r.opened) ==
 	      free_sum{Pre}(r.order, r.opened) - k * ARENA_MAX_RUN;
 	    loop assigns k, idle, r.link[0 .. r.opened - 1], r.order[0 .. r.opened - 1],

@@ -181,6 +181,77 @@ static void run_mark(uint8_t *order, uint32_t page, uint32_t code, bool idle)
 	      (run_end(order, p) <= page || page + run_size(code) <= p); */
 }
 
+/* A run that is marked goes on its list. */
+/*@ requires memory: buddy_memory(r);
+    requires order: order < ARENA_ORDERS && codes_known(r.order, r.opened);
+    requires page: is_free_run(r.order, r.opened, page) && r.order[page] % 64 == order + 1;
+    requires listed: listed_without(r.link, r.order, r.head, r.opened, page);
+    terminates always: \true;
+    exits never: \false;
+    assigns r.link[0 .. r.opened - 1], r.head[order];
+    ensures listed: listed_without(r.link, r.order, r.head, r.opened, -1);
+*/
+static void list_enter(struct free_runs r, uint32_t page, uint32_t order)
+{
+	/*@ ghost uint32_t head = r.head[order]; */
+	/*@ assert apart: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
+	      head != ARENA_NO_PAGE ==> r.link[p].next != head; */
+	list_add(r, page, order);
+	/*@ assert heads_kept: heads_kept_but{Pre, Here}(r.head, order); */
+	/*@ assert heads: heads_without(r.link, r.order, r.head, r.opened, -1); */
+	/*@ assert nexts: nexts_without(r.link, r.order, r.opened, -1); */
+	/*@ assert prevs: prevs_without(r.link, r.order, r.opened, -1); */
+	/*@ assert firsts: firsts_without(r.link, r.order, r.head, r.opened, -1); */
+}
+
+/* A run that is still marked leaves its list. */
+/*@ requires memory: buddy_memory(r);
+    requires order: order < ARENA_ORDERS && codes_known(r.order, r.opened);
+    requires page: is_free_run(r.order, r.opened, page) && r.order[page] % 64 == order + 1;
+    requires listed: listed_without(r.link, r.order, r.head, r.opened, -1);
+    terminates always: \true;
+    exits never: \false;
+    assigns r.link[0 .. r.opened - 1], r.head[order];
+    ensures listed: listed_without(r.link, r.order, r.head, r.opened, page);
+*/
+static void list_leave(struct free_runs r, uint32_t page, uint32_t order)
+{
+	/*@ ghost uint32_t next = r.link[page].next; */
+	/*@ ghost uint32_t prev = r.link[page].prev; */
+	/*@ assert to_page: \forall integer p; is_free_run(r.order, r.opened, p) && p != prev ==>
+	      r.link[p].next != page; */
+	/*@ assert back_to_page: \forall integer p; is_free_run(r.order, r.opened, p) &&
+	      p != next ==> r.link[p].prev != page; */
+	/*@ assert page_first: prev == ARENA_NO_PAGE ==> r.head[order] == page; */
+	/*@ assert page_inner: prev != ARENA_NO_PAGE ==> r.head[order] != page &&
+	      (next != ARENA_NO_PAGE ==> r.head[order] != next); */
+	/*@ assert heads_other: \forall integer k; 0 <= k < ARENA_ORDERS && k != order &&
+	      r.head[k] != ARENA_NO_PAGE ==> r.head[k] != page && r.head[k] != next; */
+	list_remove(r, page, order);
+	/*@ assert heads_kept: heads_kept_but{Pre, Here}(r.head, order); */
+	/*@ assert head_new: r.head[order] != ARENA_NO_PAGE ==> r.head[order] < r.opened &&
+	      r.head[order] != page && r.order[r.head[order]] % 64 == order + 1 &&
+	      r.link[r.head[order]].prev == ARENA_NO_PAGE; */
+	/*@ assert heads: heads_without(r.link, r.order, r.head, r.opened, page); */
+	/*@ assert nexts: nexts_without(r.link, r.order, r.opened, page); */
+	/*@ assert prevs: prevs_without(r.link, r.order, r.opened, page); */
+	/*@ assert first_old: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
+	      p != next && r.link[p].prev == ARENA_NO_PAGE ==>
+	      \at(r.head[\at(r.order[p] % 64 - 1, Here)], Pre) == p &&
+	      0 <= r.order[p] % 64 - 1 < ARENA_ORDERS; */
+	/*@ assert first_next: prev == ARENA_NO_PAGE && next != ARENA_NO_PAGE ==>
+	      r.head[order] == next && r.order[next] % 64 == order + 1; */
+	/*@ assert next_inner: prev != ARENA_NO_PAGE && next != ARENA_NO_PAGE ==>
+	      r.link[next].prev != ARENA_NO_PAGE; */
+	/*@ assert head_inner: prev != ARENA_NO_PAGE ==>
+	      r.head[order] == \at(r.head[order], Pre); */
+	/*@ assert head_first: prev == ARENA_NO_PAGE ==> \at(r.head[order], Pre) == page; */
+	/*@ assert first_other: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
+	      p != next && r.link[p].prev == ARENA_NO_PAGE ==>
+	      r.head[r.order[p] % 64 - 1] == p; */
+	/*@ assert firsts: firsts_without(r.link, r.order, r.head, r.opened, page); */
+}
+
 /* Puts a free run on its list, but for the count of idle pages. */
 /*@ requires memory: buddy_memory(r);
     requires runs: runs_ok(r.link, r.order, r.head, r.opened);
@@ -199,52 +270,26 @@ static void run_mark(uint8_t *order, uint32_t page, uint32_t code, bool idle)
 */
 static void run_list(struct free_runs r, uint32_t page, uint32_t order, bool idle)
 {
-	/*@ ghost uint32_t head = r.head[order]; */
 	/*@ assert size: 1 <= run_size(order + 1) <= 1024; */
-	/*@ assert next_head: \forall integer p; is_free_run(r.order, r.opened, p) ==>
-	      r.link[p].next == head ==> head == ARENA_NO_PAGE; */
-	/*@ assert first: \forall integer p; is_free_run(r.order, r.opened, p) ==>
-	      r.link[p].prev == ARENA_NO_PAGE ==> r.head[r.order[p] % 64 - 1] == p; */
-	/*@ assert known: \forall integer p; is_free_run(r.order, r.opened, p) ==>
-	      1 <= r.order[p] % 64 <= ARENA_ORDERS; */
+	/*@ assert heads_free: \forall integer k; 0 <= k < ARENA_ORDERS &&
+	      r.head[k] != ARENA_NO_PAGE ==> is_free_run(r.order, r.opened, r.head[k]); */
 	run_mark(r.order, page, order + 1, idle) /*@ ghost (r.opened) */;
 	/*@ assert marked: \forall integer p; is_free_run(r.order, r.opened, p) && p != page ==>
 	      is_free_run{Pre}(r.order, r.opened, p) && r.order[p] == \at(r.order[p], Pre); */
 	/*@ assert was_listed: \forall integer p; is_free_run{Pre}(r.order, r.opened, p) ==>
-	      p != page && is_free_run(r.order, r.opened, p); */
-	/*@ assert next_page: \forall integer p; is_free_run{Pre}(r.order, r.opened, p) ==>
-	      r.link[p].next != page; */
-	/*@ assert prev_page: \forall integer p; is_free_run{Pre}(r.order, r.opened, p) ==>
-	      r.link[p].prev != page; */
-	list_add(r, page, order);
-	/*@ assert heads_kept: heads_kept_but{Pre, Here}(r.head, order); */
-	/*@ assert heads_old: \forall integer k; 0 <= k < ARENA_ORDERS && k != order &&
-	      r.head[k] != ARENA_NO_PAGE ==> r.head[k] < r.opened && r.head[k] != page &&
-	      r.head[k] != head && r.order[r.head[k]] % 64 == k + 1; */
-	/*@ assert heads: heads_listed(r.link, r.order, r.head, r.opened); */
-	/*@ assert next_new: head == ARENA_NO_PAGE || (head < r.opened &&
-	      r.order[head] % 64 == order + 1 && r.link[head].prev == page); */
-	/*@ assert next_kept: \forall integer p; is_free_run(r.order, r.opened, p) && p != page ==>
-	      r.link[p].next == \at(r.link[p].next, Pre); */
-	/*@ assert nexts: nexts_listed(r.link, r.order, r.opened); */
-	/*@ assert prev_kept: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
-	      p != head ==> r.link[p].prev == \at(r.link[p].prev, Pre); */
-	/*@ assert prev_none: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
-	      p != head && r.link[p].prev == ARENA_NO_PAGE ==>
-	      \at(r.head[\at(r.order[p] % 64 - 1, Here)], Pre) == p; */
-	/*@ assert prev_order: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
-	      p != head && r.link[p].prev == ARENA_NO_PAGE ==> r.order[p] % 64 - 1 != order &&
-	      0 <= r.order[p] % 64 - 1 < ARENA_ORDERS; */
-	/*@ assert prev_head: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
-	      p != head && r.link[p].prev == ARENA_NO_PAGE ==>
-	      r.head[r.order[p] % 64 - 1] == p; */
-	/*@ assert prev_other: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
-	      p != head && r.link[p].prev != ARENA_NO_PAGE ==> r.link[p].prev < r.opened &&
-	      r.order[r.link[p].prev] % 64 == r.order[p] % 64 &&
-	      r.link[r.link[p].prev].next == p; */
-	/*@ assert prev_page_new: r.link[page].prev == ARENA_NO_PAGE &&
-	      r.head[r.order[page] % 64 - 1] == page; */
-	/*@ assert prevs: prevs_listed(r.link, r.order, r.head, r.opened); */
+	      p != page && is_free_run(r.order, r.opened, p) &&
+	      r.order[p] == \at(r.order[p], Pre); */
+	/*@ assert heads_marked: \forall integer k; 0 <= k < ARENA_ORDERS &&
+	      r.head[k] != ARENA_NO_PAGE ==> r.head[k] != page && r.head[k] < r.opened &&
+	      r.order[r.head[k]] % 64 == k + 1; */
+	/*@ assert heads: heads_without(r.link, r.order, r.head, r.opened, page); */
+	/*@ assert nexts: nexts_without(r.link, r.order, r.opened, page); */
+	/*@ assert prevs: prevs_without(r.link, r.order, r.opened, page); */
+	/*@ assert firsts_before: \forall integer p; is_free_run{Pre}(r.order, r.opened, p) &&
+	      r.link[p].prev == ARENA_NO_PAGE ==>
+	      r.head[\at(r.order[p], Pre) % 64 - 1] == p; */
+	/*@ assert firsts: firsts_without(r.link, r.order, r.head, r.opened, page); */
+	list_enter(r, page, order);
 }
 
 void run_link(struct free_runs r, uint32_t page, uint32_t order, bool idle)
@@ -306,28 +351,25 @@ static void run_unlist(struct free_runs r, uint32_t page)
 {
 	uint32_t order = order_code(r.order[page]) - 1;
 
-	/*@ ghost uint32_t next = r.link[page].next; */
-	/*@ ghost uint32_t prev = r.link[page].prev; */
-	/*@ assert to_page: \forall integer p; is_free_run(r.order, r.opened, p) && p != prev ==>
-	      r.link[p].next != page; */
-	/*@ assert back_to_page: \forall integer p; is_free_run(r.order, r.opened, p) &&
-	      p != next ==> r.link[p].prev != page; */
-	/*@ assert to_next: \forall integer p; is_free_run(r.order, r.opened, p) && p != page &&
-	      next != ARENA_NO_PAGE ==> r.link[p].next != next; */
+	/*@ assert codes: codes_known(r.order, r.opened); */
+	list_leave(r, page, order);
+	/*@ assert heads_free: \forall integer k; 0 <= k < ARENA_ORDERS &&
+	      r.head[k] != ARENA_NO_PAGE ==> is_free_run(r.order, r.opened, r.head[k]); */
 	run_unmark(r.order, page) /*@ ghost (r.opened) */;
 	/*@ assert left: \forall integer p; is_free_run(r.order, r.opened, p) ==> p != page &&
 	      is_free_run{Pre}(r.order, r.opened, p) && r.order[p] == \at(r.order[p], Pre); */
 	/*@ assert stays: \forall integer p; is_free_run{Pre}(r.order, r.opened, p) && p != page ==>
-	      is_free_run(r.order, r.opened, p); */
-	list_remove(r, page, order);
-	/*@ assert heads_kept: heads_kept_but{Pre, Here}(r.head, order); */
-	/*@ assert heads: heads_listed(r.link, r.order, r.head, r.opened); */
-	/*@ assert next_kept: \forall integer p; is_free_run(r.order, r.opened, p) && p != prev ==>
-	      r.link[p].next == \at(r.link[p].next, Pre) && r.link[p].next != page; */
-	/*@ assert prev_kept: \forall integer p; is_free_run(r.order, r.opened, p) && p != next ==>
-	      r.link[p].prev == \at(r.link[p].prev, Pre) && r.link[p].prev != page; */
-	/*@ assert nexts: nexts_listed(r.link, r.order, r.opened); */
-	/*@ assert prevs: prevs_listed(r.link, r.order, r.head, r.opened); */
+	      is_free_run(r.order, r.opened, p) && r.order[p] == \at(r.order[p], Pre); */
+	/*@ assert heads_marked: \forall integer k; 0 <= k < ARENA_ORDERS &&
+	      r.head[k] != ARENA_NO_PAGE ==> r.head[k] != page && r.head[k] < r.opened &&
+	      r.order[r.head[k]] % 64 == k + 1; */
+	/*@ assert heads: heads_without(r.link, r.order, r.head, r.opened, -1); */
+	/*@ assert nexts: nexts_without(r.link, r.order, r.opened, -1); */
+	/*@ assert prevs: prevs_without(r.link, r.order, r.opened, -1); */
+	/*@ assert firsts_before: \forall integer p; is_free_run{Pre}(r.order, r.opened, p) &&
+	      p != page && r.link[p].prev == ARENA_NO_PAGE ==>
+	      r.head[\at(r.order[p], Pre) % 64 - 1] == p; */
+	/*@ assert firsts: firsts_without(r.link, r.order, r.head, r.opened, -1); */
 }
 
 bool run_unlink(struct free_runs r, uint32_t page)

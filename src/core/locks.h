@@ -19,14 +19,14 @@ static inline void instance_unlock(struct slabpool *pool)
 }
 
 /* An arena is made by one thread at a time. */
-/*@ requires memory: \valid(pool);
+/*@ requires memory: \valid(pool) && platform_pages(pool);
     terminates always: \true;
     exits never: \false;
     assigns pool->arena_lock;
 */
 SLABPOOL_LOCKS(making_locks)
 void making_lock(struct slabpool *pool);
-/*@ requires memory: \valid(pool);
+/*@ requires memory: \valid(pool) && platform_pages(pool);
     terminates always: \true;
     exits never: \false;
     assigns pool->arena_lock;
@@ -36,7 +36,7 @@ void making_unlock(struct slabpool *pool);
 
 /* An arena's lock, for its pages: what it protects of them may have changed. Of the run that the
  * thread names as its own, which it is about to give back, it keeps hold. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
+/*@ requires memory: \valid(pool) && platform_pages(pool) && arena_ready(arena);
     requires own: pages != 0 ==> run_inside(arena, page, pages) && use <= 1;
     terminates always: \true;
     exits never: \false;
@@ -51,7 +51,7 @@ SLABPOOL_LOCKS(arena_locks)
 void arena_lock(struct slabpool *pool, struct arena *arena)
 	/*@ ghost (uint32_t page, uint32_t pages, uint32_t use) */;
 /* The same lock, for the slab descriptors. Those in use stay with who uses them. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
+/*@ requires memory: \valid(pool) && platform_pages(pool) && arena_ready(arena);
     terminates always: \true;
     exits never: \false;
     assigns arena->lock, arena->slab_count, arena->slab_free,
@@ -61,7 +61,7 @@ void arena_lock(struct slabpool *pool, struct arena *arena)
 */
 SLABPOOL_LOCKS(arena_locks)
 void descriptors_lock(struct slabpool *pool, struct arena *arena);
-/*@ requires memory: \valid(pool) && arena_ready(arena);
+/*@ requires memory: \valid(pool) && platform_pages(pool) && arena_ready(arena);
     terminates always: \true;
     exits never: \false;
     assigns arena->lock;

@@ -10,7 +10,7 @@
 /*@ predicate platform_pages{L}(struct slabpool *pool) =
       \valid_read(pool) && pool->platform.reserve == &slabpool_platform_reserve &&
       pool->platform.unreserve == &slabpool_platform_unreserve &&
-      pool->platform.commit == &slabpool_platform_commit;
+      pool->platform.commit == &slabpool_platform_commit && platform_ok(&pool->platform);
 */
 
 /* Reserves address space: bytes of data, or as much as the system has if bytes is 0.
@@ -71,7 +71,7 @@ SLABPOOL_OUTSIDE(arena_locks)
 void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, uint32_t pages,
 		    enum arena_use use, bool keep);
 /* An unused slab descriptor, in use from now on; SLAB_NO_SLAB: each open page has one. */
-/*@ requires memory: \valid(pool) && arena_ready(arena);
+/*@ requires memory: \valid(pool) && platform_pages(pool) && arena_ready(arena);
     terminates always: \true;
     exits never: \false;
     assigns arena->lock, arena->slab_count, arena->slab_free,
@@ -84,7 +84,7 @@ void arena_free_run(struct slabpool *pool, struct arena *arena, uint32_t page, u
 */
 SLABPOOL_OUTSIDE(arena_locks)
 uint32_t arena_slab_new(struct slabpool *pool, struct arena *arena);
-/*@ requires memory: \valid(pool) && arena_ready(arena);
+/*@ requires memory: \valid(pool) && platform_pages(pool) && arena_ready(arena);
     requires used: slab_was_used(arena, slab);
     terminates always: \true;
     exits never: \false;
