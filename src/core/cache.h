@@ -333,28 +333,6 @@ void *depot_alloc_one(struct kmem_cache *cache);
 */
 void depot_free_one(struct kmem_cache *cache, void *object);
 
-/* --- setup.c --- */
-/* Sets up a descriptor over zeroed memory. 0 or a negative errno. */
-/*@ requires memory: \valid(pool) && \valid(cache);
-    requires size: 0 < size <= 0x400000;
-    terminates always: \true;
-    exits never: \false;
-    assigns *pool, *cache;
-    ensures status: \result <= 0;
-    ensures ready: \result == 0 ==> cache_ready(cache) && cache->slabs == 0 && cache->size == size;
-*/
-SLABPOOL_UNDER(instance_locks)
-int cache_setup(struct slabpool *pool, struct kmem_cache *cache, const char *name, uint32_t size,
-		const struct kmem_cache_args *args, slab_flags_t flags, enum cache_life life);
-/* Releases what cache_setup made; the cache holds no slabs. */
-/*@ requires cache: cache_ready(cache);
-    requires none: cache->slabs == 0;
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-*/
-SLABPOOL_UNDER(instance_locks)
-void cache_teardown(struct kmem_cache *cache);
 /* --- cache.c --- */
 /*@ requires memory: \valid_read(cache);
     terminates always: \true;

@@ -521,6 +521,7 @@ bool geometry_compute(const struct geometry_request *request, struct geometry *g
 	/*@ assert capacity: capacity_meets(capacity, stride, granule, run); */
 	step = colour_step(align, granule);
 	colours = colour_count(run, capacity, stride, step);
+	/*@ assert plain: slab_sizes(capacity, 0, stride, run); */
 	geometry->align = align;
 	geometry->stride = stride;
 	geometry->granule = granule;
@@ -528,6 +529,11 @@ bool geometry_compute(const struct geometry_request *request, struct geometry *g
 	geometry->capacity = capacity;
 	geometry->colour_off = step;
 	geometry->colours = colours;
+	/*@ assert run_of: slab_run(geometry, shift) == run; */
+	/*@ assert aligned: geometry_aligned(geometry, shift); */
+	/*@ assert granular: geometry_granular(geometry, shift); */
+	/*@ assert fits: geometry_fits(geometry, shift); */
+	/*@ assert coloured: geometry_coloured(geometry, shift); */
 	return true;
 }
 

@@ -135,6 +135,7 @@ uint32_t geometry_order_of(uint64_t bytes, uint32_t page_shift);
       ensures fits: colours_fit(geometry->colours, geometry->colour_off, geometry->capacity,
                                 geometry->stride,
                                 two(\old(request->page_shift) + geometry->order));
+      ensures sound: geometry_sound(geometry, \old(request->page_shift));
     complete behaviors;
     disjoint behaviors;
 */

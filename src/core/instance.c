@@ -21,6 +21,7 @@
 #include "core/locks.h"
 #include "core/lookup.h"
 #include "core/memory.h"
+#include "core/setup.h"
 #include "core/thread.h"
 
 /* Where less than this can be reserved, one arena has to do. */
@@ -50,34 +51,62 @@ static const char *const kmalloc_name[GEOMETRY_KMALLOC_CLASSES] = {
 };
 
 /* The arena's place for a granule: with the option `granule` all share the first. */
+/*@ requires memory: \valid_read(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures range: \result < INSTANCE_ARENAS;
+    ensures one: pool->options.granule != 0 ==> \result == 0;
+    ensures holds: pool->options.granule == 0 && granule_shift <= 10 ==>
+            place_shift(\result) >= granule_shift;
+    ensures exact: pool->options.granule == 0 && place_shift_known(granule_shift) ==>
+            place_shift(\result) == granule_shift;
+*/
 static uint32_t arena_place_of(const struct slabpool *pool, uint32_t granule_shift)
 {
 	uint32_t k = 0;
 
 	if (pool->options.granule)
 		return 0;
+	/*@ loop invariant range: 0 <= k < INSTANCE_ARENAS;
+	    loop invariant below: k == 0 || place_shift(k - 1) < granule_shift;
+	    loop assigns k;
+	    loop variant INSTANCE_ARENAS - k;
+	*/
 	while (k + 1 < INSTANCE_ARENAS && arena_shift[k] < granule_shift)
 		k++;
 	return k;
 }
 
 /* What the option arena_mib asks for, as far as there is an address space. */
+/*@ requires memory: \valid_read(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures bytes: \result == (pool->options.arena_mib > SIZE_MAX / 0x100000 ? SIZE_MAX :
+            pool->options.arena_mib * 0x100000);
+*/
 static size_t arena_bytes_of(const struct slabpool *pool)
 {
 	size_t mib = pool->options.arena_mib;
 
-	return mib > SIZE_MAX >> 20 ? SIZE_MAX : mib << 20;
+	return mib > SIZE_MAX / 0x100000 ? SIZE_MAX : mib * 0x100000;
 }
 
+/*@ requires memory: \valid_read(pool) && options_granule((struct slabpool_options *)
+             &pool->options);
+    requires place: place < INSTANCE_ARENAS;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures serves: place_serves((struct slabpool *)pool, place, \result);
+    ensures range: 3 <= \result <= 10;
+*/
 static uint32_t arena_shift_of(const struct slabpool *pool, uint32_t place)
 {
-	uint32_t shift = 3;
-
 	if (!pool->options.granule)
 		return arena_shift[place];
-	while ((1u << shift) < pool->options.granule)
-		shift++;
-	return shift;
+	return granule_shift_of(pool->options.granule);
 }
 
 struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)

@@ -72,6 +72,7 @@ struct slabpool {
 #include "core/runs.h"
 
 #include "../../proofs/logic/Places.acsl"
+#include "../../proofs/logic/Instance.acsl"
 
 /* Creates an instance; the default one keeps its thread record in a thread-local variable. */
 /*@ requires platform: \valid_read(platform);
@@ -84,11 +85,18 @@ struct slabpool {
 struct slabpool *instance_create(const struct slabpool_platform *platform,
 				 const struct slabpool_options *options, bool is_default);
 /* The arena for this granule, made if need be; NULL if there is no address space. */
-/*@ requires pool: \valid(pool);
+/*@ requires memory: \valid(pool);
+    requires options: options_granule(&pool->options);
+    requires arenas: arenas_made_well(pool);
     terminates always: \true;
     exits never: \false;
-    assigns *pool;
-    ensures ready: \result == \null || arena_ready(\result);
+    assigns pool->arena[0 .. 3], pool->place[0 .. 3], pool->arena_made[0 .. 3],
+      pool->arena_lock;
+    ensures arenas: arenas_made_well(pool);
+    ensures place: \result == \null || arena_of(pool, \result);
+    ensures ready: \result == \null || arena_table(\result);
+    ensures shift: \result == \null || !shift_served(pool, granule_shift) ||
+            \result->granule_shift == granule_shift;
 */
 struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift);
 /* From one number up to another, on a circle of numbers, without a subtraction that wraps. */

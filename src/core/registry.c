@@ -20,6 +20,7 @@
 #include "core/lookup.h"
 #include "core/memory.h"
 #include "core/pages.h"
+#include "core/setup.h"
 #include "core/thread.h"
 
 #define RETIRED_KEEP 32u
@@ -38,6 +39,20 @@
 	 SLAB_TYPESAFE_BY_RCU | SLAB_NO_MERGE | SLAB_NOLEAKTRACE | SLAB_FAILSLAB)
 /* Caches are alike only if these agree. */
 #define FLAGS_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_ACCOUNT)
+
+/*@ // A cache is not among the words that hold the instance's lists together.
+    predicate list_apart{L}(struct slabpool *pool, struct kmem_cache *c) =
+      \separated(c, &pool->first) && \separated(c, &pool->last) &&
+      \separated(c, &pool->retired) && \separated(c, &pool->retired_last) &&
+      \separated(c, &pool->retired_count);
+    // Arguments of a create call that are not refused.
+    predicate align_sane(integer align) =
+      align == 0 || (power_of_two(align) && align <= KMALLOC_MAX_SIZE);
+    predicate flags_known(integer flags) = (flags & (slab_flags_t)~FLAGS_KNOWN) == 0;
+    predicate args_sane{L}(struct kmem_cache_args *args, integer size) =
+      align_sane(args->align) && args->sheaf_capacity <= MAGAZINE_MAX &&
+      args->useroffset + args->usersize <= size;
+*/
 
 static size_t text_length(const char *text)
 {
@@ -107,6 +122,26 @@ static struct kmem_cache *descriptor_get(struct slabpool *pool)
 }
 
 /* Puts a dead descriptor at the end of the retired ones. */
+/*@ requires memory: \valid(pool) && \valid(cache);
+    requires apart: list_apart(pool, cache);
+    requires last: pool->retired != \null ==>
+             \valid(pool->retired_last) && list_apart(pool, pool->retired_last) &&
+             \separated(cache, pool->retired_last);
+    requires room: pool->retired_count < UINT32_MAX;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->life, cache->hot.granules, cache->hot.slot_offset, cache->hot.fast_tag,
+      cache->pool, cache->name, cache->own_name, cache->next, pool->retired,
+      pool->retired_last, pool->retired_last->next, pool->retired_count;
+    ensures dead: cache->life == CACHE_DEAD && cache->hot.granules == 0 &&
+            cache->hot.slot_offset == 0 && cache->hot.fast_tag == SLABPOOL_TAG_SLOW;
+    ensures last: pool->retired_last == cache && cache->next == \null;
+    ensures first: pool->retired == (\old(pool->retired) == \null ? cache :
+            \old(pool->retired));
+    ensures linked: \old(pool->retired) != \null ==>
+            \old(pool->retired_last)->next == cache;
+    ensures counted: pool->retired_count == \old(pool->retired_count) + 1;
+*/
 SLABPOOL_UNDER(instance_locks)
 static void descriptor_retire(struct slabpool *pool, struct kmem_cache *cache)
 {
@@ -126,6 +161,19 @@ static void descriptor_retire(struct slabpool *pool, struct kmem_cache *cache)
 	pool->retired_count++;
 }
 
+/*@ requires memory: \valid(pool) && \valid(cache);
+    requires apart: list_apart(pool, cache);
+    requires last: pool->last == \null || (\valid(pool->last) &&
+             list_apart(pool, pool->last) && \separated(cache, pool->last));
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->next, cache->prev, pool->last, pool->first, pool->last->next;
+    ensures last: pool->last == cache && cache->next == \null;
+    ensures before: cache->prev == \old(pool->last);
+    ensures linked: \old(pool->last) != \null ==> \old(pool->last)->next == cache &&
+            pool->first == \old(pool->first);
+    ensures only: \old(pool->last) == \null ==> pool->first == cache;
+*/
 SLABPOOL_UNDER(instance_locks)
 static void live_link(struct slabpool *pool, struct kmem_cache *cache)
 {
@@ -138,6 +186,24 @@ static void live_link(struct slabpool *pool, struct kmem_cache *cache)
 	pool->last = cache;
 }
 
+/*@ requires memory: \valid(pool) && \valid(cache);
+    requires apart: list_apart(pool, cache);
+    requires before: cache->prev == \null || (\valid(cache->prev) &&
+             list_apart(pool, cache->prev) && \separated(cache, cache->prev));
+    requires behind: cache->next == \null || (\valid(cache->next) &&
+             list_apart(pool, cache->next) && \separated(cache, cache->next));
+    requires two: cache->next != \null && cache->prev != \null ==>
+             \separated(cache->next, cache->prev);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->prev->next, cache->next->prev, pool->first, pool->last;
+    ensures before: cache->prev != \null ==> cache->prev->next == cache->next &&
+            pool->first == \old(pool->first);
+    ensures behind: cache->next != \null ==> cache->next->prev == cache->prev &&
+            pool->last == \old(pool->last);
+    ensures first: cache->prev == \null ==> pool->first == cache->next;
+    ensures last: cache->next == \null ==> pool->last == cache->prev;
+*/
 SLABPOOL_UNDER(instance_locks)
 static void live_unlink(struct slabpool *pool, struct kmem_cache *cache)
 {
@@ -174,26 +240,109 @@ static struct kmem_cache *find_alike(struct slabpool *pool, uint32_t size,
 	return NULL;
 }
 
+/* --- which arguments are refused --- */
+
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> 0 < size <= KMALLOC_MAX_SIZE;
+*/
+static bool size_is_sane(unsigned int size)
+{
+	return size > 0 && size <= KMALLOC_MAX_SIZE;
+}
+
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> align_sane(align);
+*/
+static bool align_is_sane(unsigned int align)
+{
+	return align == 0 || (geometry_is_pow2(align) && align <= KMALLOC_MAX_SIZE);
+}
+
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> useroffset + usersize <= size;
+*/
+static bool usercopy_is_sane(unsigned int size, unsigned int useroffset, unsigned int usersize)
+{
+	return usersize <= size && useroffset <= size - usersize;
+}
+
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> flags_known(flags);
+*/
+static bool flags_are_known(slab_flags_t flags)
+{
+	return (flags & ~FLAGS_KNOWN) == 0;
+}
+
+/* Why an alignment is refused; NULL: it is not. */
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result == \null <==> align_sane(align);
+*/
+static const char *refusal_of_align(unsigned int align)
+{
+	if (align && !geometry_is_pow2(align))
+		return "the alignment is no power of two";
+	if (!align_is_sane(align))
+		return "the alignment is beyond the largest slab";
+	return NULL;
+}
+
+/* Why another argument of args is refused; NULL: none is. */
+/*@ requires memory: \valid_read(args);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result == \null <==> args->sheaf_capacity <= MAGAZINE_MAX &&
+            args->useroffset + args->usersize <= size;
+*/
+static const char *refusal_of_args(unsigned int size, const struct kmem_cache_args *args)
+{
+	if (args->sheaf_capacity > MAGAZINE_MAX)
+		return "the sheaf capacity is beyond 256";
+	if (!usercopy_is_sane(size, args->useroffset, args->usersize))
+		return "the usercopy region is not inside the object";
+	return NULL;
+}
+
+/* Why the arguments of a create call are refused; NULL: they are not. */
+/*@ requires name: name == \null || \valid_read(name);
+    requires args: args == \null || \valid_read(args);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result == \null <==>
+            name != \null && name[0] != 0 && 0 < size <= KMALLOC_MAX_SIZE &&
+            flags_known(flags) &&
+            (args == \null || args_sane((struct kmem_cache_args *)args, size));
+*/
 static const char *refusal(const char *name, unsigned int size,
 			   const struct kmem_cache_args *args, slab_flags_t flags)
 {
+	const char *text = NULL;
+
 	if (!name || !*name)
 		return "a cache needs a name";
 	if (size == 0)
 		return "the object size is 0";
-	if (size > KMALLOC_MAX_SIZE)
+	if (!size_is_sane(size))
 		return "the object size is beyond KMALLOC_MAX_SIZE";
-	if (args && args->align && (args->align & (args->align - 1)) != 0)
-		return "the alignment is no power of two";
-	if (args && args->align > KMALLOC_MAX_SIZE)
-		return "the alignment is beyond the largest slab";
-	if (flags & ~FLAGS_KNOWN)
+	if (args)
+		text = refusal_of_align(args->align);
+	if (!text && !flags_are_known(flags))
 		return "an unknown flag is set";
-	if (args && args->sheaf_capacity > MAGAZINE_MAX)
-		return "the sheaf capacity is beyond 256";
-	if (args && (args->usersize > size || args->useroffset > size - args->usersize))
-		return "the usercopy region is not inside the object";
-	return NULL;
+	if (!text && args)
+		text = refusal_of_args(size, args);
+	return text;
 }
 
 static struct kmem_cache *create_failed(struct slabpool *pool, const char *name, slab_flags_t flags,
