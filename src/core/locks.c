@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks: an arena's, the one for making arenas, a cache's. In the proof they are monitors: whatever
- * a lock protects may have changed when it is taken, and its invariant holds; it has to hold when
- * the lock is given back (proofs/SOUNDNESS.md).
+ * Locks: an instance's, an arena's, the one for making arenas, a cache's. In the proof they are
+ * monitors: whatever a lock protects may have changed when it is taken, and its invariant holds; it
+ * has to hold when the lock is given back (proofs/SOUNDNESS.md).
  */
 #include "core/locks.h"
+
+void instance_lock(struct slabpool *pool)
+{
+	sync_lock(pool, &pool->lock);
+}
+
+void instance_unlock(struct slabpool *pool)
+{
+	sync_unlock(pool, &pool->lock);
+}
 
 void making_lock(struct slabpool *pool)
 {

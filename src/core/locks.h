@@ -6,17 +6,27 @@
 #include "core/instance.h"
 #include "core/sync.h"
 
+/* The instance's lists may have changed. An empty list has no end. */
+/*@ predicate list_ends{L}(struct slabpool *pool) =
+      (pool->first == \null <==> pool->last == \null) && pool->next_id <= 8192;
+*/
+/*@ requires memory: \valid(pool) && platform_ok(&pool->platform);
+    terminates always: \true;
+    exits never: \false;
+    assigns pool->lock, pool->first, pool->last, pool->retired, pool->retired_last,
+      pool->retired_count, pool->next_id, pool->threads, pool->home_users[0 .. 15];
+    ensures invariant: list_ends(pool);
+*/
 SLABPOOL_LOCKS(instance_locks)
-static inline void instance_lock(struct slabpool *pool)
-{
-	sync_lock(pool, &pool->lock);
-}
-
+void instance_lock(struct slabpool *pool);
+/*@ requires memory: \valid(pool) && platform_ok(&pool->platform);
+    requires invariant: list_ends(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns pool->lock;
+*/
 SLABPOOL_UNLOCKS(instance_locks)
-static inline void instance_unlock(struct slabpool *pool)
-{
-	sync_unlock(pool, &pool->lock);
-}
+void instance_unlock(struct slabpool *pool);
 
 /* An arena is made by one thread at a time. */
 /*@ requires memory: \valid(pool) && platform_pages(pool);

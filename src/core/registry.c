@@ -40,19 +40,7 @@
 /* Caches are alike only if these agree. */
 #define FLAGS_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_ACCOUNT)
 
-/*@ // A cache is not among the words that hold the instance's lists together.
-    predicate list_apart{L}(struct slabpool *pool, struct kmem_cache *c) =
-      \separated(c, &pool->first) && \separated(c, &pool->last) &&
-      \separated(c, &pool->retired) && \separated(c, &pool->retired_last) &&
-      \separated(c, &pool->retired_count);
-    // Arguments of a create call that are not refused.
-    predicate align_sane(integer align) =
-      align == 0 || (power_of_two(align) && align <= KMALLOC_MAX_SIZE);
-    predicate flags_known(integer flags) = (flags & (slab_flags_t)~FLAGS_KNOWN) == 0;
-    predicate args_sane{L}(struct kmem_cache_args *args, integer size) =
-      align_sane(args->align) && args->sheaf_capacity <= MAGAZINE_MAX &&
-      args->useroffset + args->usersize <= size;
-*/
+#include "../../proofs/logic/Registry.acsl"
 
 static size_t text_length(const char *text)
 {

@@ -267,7 +267,7 @@ static size_t bytes_of(uint32_t pages)
 	return pages * SLABPOOL_PAGE_SIZE;
 }
 
-static size_t slab_bytes(struct kmem_cache *cache)
+static size_t bytes_of_slabs(struct kmem_cache *cache)
 {
 	size_t slabs;
 
@@ -301,9 +301,9 @@ void slabpool_memory_info(struct slabpool *pool, struct slabpool_memory_info *in
 	instance_lock(pool);
 	for (cache = pool->first; cache; cache = cache->next)
 		if (cache->flags & SLAB_RECLAIM_ACCOUNT)
-			info->reclaimable += slab_bytes(cache);
+			info->reclaimable += bytes_of_slabs(cache);
 	instance_unlock(pool);
 	for (k = 0; k < META_COUNT; k++)
-		info->metadata += slab_bytes(&pool->meta[k]);
+		info->metadata += bytes_of_slabs(&pool->meta[k]);
 	info->slabs -= info->metadata;
 }
