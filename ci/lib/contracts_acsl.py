@@ -15,6 +15,7 @@ RELATIONS = ("==", "!=", "<", "<=", ">", ">=")
 # Weakest first; each level is left associative but ==>.
 LEVELS = (("<==>",), ("==>",), ("||",), ("^^",), ("&&",), ("|",), ("^",), ("&",), RELATIONS,
           ("<<", ">>"), ("+", "-"), ("*", "/", "%"))
+OVERLOADED = {}     # (name, how many parameters): the name that C gets
 NOW = {"Here": "1", "Post": "1", "Pre": "0", "Old": "0"}
 
 
@@ -144,7 +145,8 @@ class Parser:
                 self.take()
             self.take("}")
         if self.peek() == "(":
-            return ("call", word, labels, self.arguments())
+            found = self.arguments()
+            return ("call", OVERLOADED.get((word, len(found)), word), labels, found)
         if word.startswith("\\"):
             return ("word", word)
         return ("name", word, labels)
@@ -220,13 +222,14 @@ def definitions(text):
             if part.strip():
                 spelled = re.match(r"(.*?)(\w+)\s*$", " ".join(part.split()), re.S)
                 split.append((spelled.group(1).strip(), spelled.group(2)))
+        name = OVERLOADED.get((name, len(split)), name)
         labels = [label.strip() for label in (labels or "").split(",") if label.strip()]
         try:
             body = Parser(text[match.end():end]).whole()
         except Untranslated:
             body = None
-        result = " ".join(kind.split()[1:]).replace("integer", "__int128") or "int"
-        found.append(Definition(name, labels, split, body, result))
+        found.append(Definition(name, labels, split, body, " ".join(
+            kind.split()[1:]).replace("integer", "__int128") or "int"))
     return found
 
 
@@ -359,8 +362,6 @@ class Translator:
                         return ("binary", "+", other, one)
                     return other
         return None
-
-    # C --------------------------------------------------------------------------------------------
 
     def fresh(self):
         self.count += 1
@@ -546,8 +547,6 @@ class Translator:
             inside = self.at(labels[0], f"logic_{name}({', '.join(names)})")
             return f"({{ {let}{inside}; }})"
         return f"logic_{name}({', '.join(values)})"
-
-    # Places in memory -----------------------------------------------------------------------------
 
     def place(self, tree):
         """A set of addresses, as \\valid and \\separated take it."""

@@ -7,7 +7,8 @@ import os
 import re
 
 from common import ROOT, Failure
-from contracts_acsl import Parser, Translator, Untranslated, definitions, logic_in_c
+from contracts_acsl import (DEFINITION, OVERLOADED, Parser, Translator, Untranslated,
+                            definitions, logic_in_c)
 from prove_source import (COMPILER_H, CONTRACT, KEYWORDS, TOKEN, Outline, Soundness, Token,
                           after_parens, ghost_text, headers_of, read, walk)
 
@@ -145,6 +146,7 @@ class Tree:
         left_open = {name for options in proved.values() for name in options.get("open", {})}
         self.soundness = Soundness()
         trusted = self.soundness.leaned_on()
+        self.overloads()
         for file in self.files:
             self.texts[file] = read(file)
             if not file.startswith(("src/core/", "src/include/slabpool/", "src/api/", "proofs/")):
@@ -182,6 +184,17 @@ class Tree:
             for _, definition in definitions_here:
                 self.logic(definition)
         self.translate()
+
+    def overloads(self):
+        """Logic names that stand for several functions get one name each, by their parameters."""
+        arities = {}
+        for file in self.files:
+            for match in DEFINITION.finditer(read(file) if "logic/" in file else ""):
+                count = len([p for p in (match.group(4) or "").split(",") if p.strip()])
+                arities.setdefault(match.group(2), set()).add(count)
+        OVERLOADED.clear()
+        OVERLOADED.update({(name, count): f"{name}_{count}" for name, counts in arities.items()
+                           if len(counts) > 1 for count in counts})
 
     def annotation(self, file, token):
         code = ghost_text(token.text)
