@@ -26,6 +26,7 @@
  *
  * Observe: slabpool_cache_info(): refills, flushes and exchanges count the slow paths.
  */
+#include "core/bulk.h"
 #include "core/cache.h"
 #include "core/check.h"
 #include "core/instance.h"
@@ -208,24 +209,21 @@ static bool confirmed(struct kmem_cache *cache, const void *object)
 /* If object is a live object of this cache: it is no longer. */
 static bool claim(struct kmem_cache *cache, const void *object)
 {
-	/* What the fast path would see if it saw all granules, and had no free to be looked at. */
-	const struct slabpool_hot all = {
-		.address = cache->hot.address, .state = cache->hot.state,
-		.granules = slabpool_load_size(&cache->arena->open_granules),
-		.granule_shift = cache->hot.granule_shift, .fast_tag = cache->hot.tag,
-	};
-	size_t granule = slabpool_granule_of(&all, object);
+	/* All granules, while the fast path may know of fewer; and the tag, where it has none. */
+	size_t granules = slabpool_load_size(&cache->arena->open_granules);
+	size_t granule = slabpool_granule_of(&cache->hot, object);
+	uint8_t *byte = &cache->hot.state[granule];
 
 	if (!SLABPOOL_CHECKS)
 		return true;
-	if (!slabpool_state_is_live(&all, all.granules, granule))
+	if (granule >= granules || slabpool_load_u8(byte) != cache->hot.tag)
 		return false;
-	slabpool_store_size(&cache->hot.granules, all.granules);
+	slabpool_store_size(&cache->hot.granules, granules);
 	if (cache->confirm && !confirmed(cache, object))
 		return false;
 	if (cache->pool->options.exact_double_free)
-		return slabpool_exchange_u8(&all.state[granule], STATE_NONE) == cache->hot.tag;
-	return slabpool_state_clear(&all, all.granules, granule);
+		return slabpool_exchange_u8(byte, STATE_NONE) == cache->hot.tag;
+	return slabpool_state_clear(byte, cache->hot.tag);
 }
 
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
@@ -253,43 +251,13 @@ void slabpool_free_slow(struct kmem_cache *cache, void *object)
 	cache_free_slow(cache, object, "kmem_cache_free");
 }
 
-/* Copied and marked in two passes: the first is a memcpy(), the second has no more to do than it
- * must. What is read of the cache is copied first, as a store to a state byte might change any of
- * it for all that the compiler knows. */
-static inline void copy_pointers(void **restrict to, void *const *restrict from, size_t n)
-{
-	size_t k;
-
-	for (k = 0; k < n; k++)
-		to[k] = from[k];
-}
-
-/* Hands out the last n objects of a magazine, or all: how many. */
-static size_t take_many(const struct slabpool_hot *hot, struct slabpool_magazine *m,
-			void **objects, size_t n)
-{
-	const uintptr_t state_of_0 = hot->state_of_0;
-	uint8_t *const state = hot->state;
-	const uint32_t shift = hot->granule_shift, count = m->count;
-	const uint8_t tag = hot->tag;
-	size_t got = n < count ? n : count, k;
-
-	if (got == 0)
-		return 0;
-	copy_pointers(objects, m->store->object + count - got, got);
-	slabpool_magazine_set_count(m, count - (uint32_t)got);
-	for (k = 0; k < got; k++)
-		slabpool_store_u8(slabpool_state_at(state, state_of_0, objects[k], shift), tag);
-	return got;
-}
-
 /* Zeroes only when all were got: what goes back must be as its constructor left it. */
 int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **objects)
 {
 	size_t got = 0, k;
 
 	while (got < n) {
-		got += take_many(&cache->hot, &thread_slot(cache)->loaded, objects + got, n - got);
+		got += bulk_take(&cache->hot, &thread_slot(cache)->loaded, objects + got, n - got);
 		if (got == n)
 			break;
 		objects[got] = cache_alloc_slow(cache, gfp & ~__GFP_ZERO);
@@ -304,43 +272,12 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 	return (int)n;
 }
 
-/* Ends the life of objects from the first one on, until one is not as the fast path wants it: how
- * many. */
-static size_t end_many(const struct slabpool_hot *hot, void *const *objects, size_t n)
-{
-	const struct slabpool_hot h = *hot;
-	size_t k;
-
-	for (k = 0; k < n; k++) {
-		size_t granule = slabpool_granule_of(&h, objects[k]);
-
-		if (SLABPOOL_UNLIKELY(!slabpool_state_clear(&h, h.granules, granule)))
-			break;
-	}
-	return k;
-}
-
-/* Takes back objects from the first one on, as far as the fast path can: how many. */
-static size_t give_many(const struct slabpool_hot *hot, struct slabpool_magazine *m,
-			void *const *objects, size_t n)
-{
-	const uint32_t count = m->count;
-	size_t room = m->capacity - count, got;
-
-	if (room == 0)
-		return 0;
-	got = end_many(hot, objects, n < room ? n : room);
-	copy_pointers(m->store->object + count, objects, got);
-	slabpool_magazine_set_count(m, count + (uint32_t)got);
-	return got;
-}
-
 void cache_free_many(struct kmem_cache *cache, size_t n, void **objects, const char *call)
 {
 	size_t k = 0;
 
 	while (k < n) {
-		k += give_many(&cache->hot, &thread_slot(cache)->loaded, objects + k, n - k);
+		k += bulk_give(&cache->hot, &thread_slot(cache)->loaded, objects + k, n - k);
 		if (k < n)
 			cache_free_slow(cache, objects[k++], call);
 	}

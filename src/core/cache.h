@@ -7,7 +7,7 @@
 #include "core/geometry.h"
 #include "core/guard.h"
 #include "core/hot.h"
-#include <slabpool/inline.h>
+#include <slabpool/gfp.h>
 #include <slabpool/slab.h>
 #include <slabpool/slabpool.h>
 
@@ -355,21 +355,8 @@ void *cache_alloc_slow(struct kmem_cache *cache, gfp_t gfp);
     ensures nothing: object == \null ==> \result;
 */
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call);
-/* The same for callers that have the fast path compiled in. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-void *slabpool_alloc_slow(struct kmem_cache *cache, unsigned int gfp);
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-void slabpool_free_slow(struct kmem_cache *cache, void *object);
+#include "core/fast.h"
+
 /* Allocates, zeroed. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;

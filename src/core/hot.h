@@ -9,6 +9,17 @@
 #include "../../proofs/logic/Hot.acsl"
 
 /* The granule that an object starts; no granule for any other pointer. */
+/*@ requires shift: 3 <= shift <= 12;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures found: starts_at((uintptr_t)object, address, shift) ==>
+            \result == granule_at((uintptr_t)object, address, shift);
+    ensures none: !starts_at((uintptr_t)object, address, shift) ==>
+            \result >= (UINTPTR_MAX - address) / granule_size(shift);
+*/
+static inline size_t slabpool_granule_in(uintptr_t address, uint32_t shift, const void *object);
+
 /*@ requires memory: \valid_read(hot);
     requires shift: 3 <= hot->granule_shift <= 12;
     terminates always: \true;
@@ -20,30 +31,16 @@
 */
 static inline size_t slabpool_granule_of(const struct slabpool_hot *hot, const void *object);
 
-/* True if the state byte of the granule says live. */
-/*@ requires table: state_table(hot);
-    requires loaded: granules == hot->granules;
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures exact: \result <==> granule_live(hot, granule);
-*/
-static inline bool slabpool_state_is_live(const struct slabpool_hot *hot, size_t granules,
-					  size_t granule);
-
 /* Ends a life: the only place where the fast path takes a byte back. */
-/*@ requires table: state_table(hot);
-    requires loaded: granules == hot->granules;
+/*@ requires byte: \valid(byte);
     terminates always: \true;
     exits never: \false;
-    assigns hot->state[0 .. hot->granules - 1];
-    ensures exact: \result <==> \old(granule_live(hot, granule));
-    ensures ended: \result ==> hot->state[granule] == 0;
-    ensures refused: !\result ==> hot->state[granule] == \old(hot->state[granule]);
-    ensures others: other_states_kept{Pre, Post}(hot, granule);
+    assigns *byte;
+    ensures exact: \result <==> \old(*byte) == tag;
+    ensures ended: \result ==> *byte == 0;
+    ensures refused: !\result ==> *byte == \old(*byte);
 */
-static inline bool slabpool_state_clear(const struct slabpool_hot *hot, size_t granules,
-					size_t granule);
+static inline bool slabpool_state_clear(uint8_t *byte, uint32_t tag);
 
 /* Hands out the magazine's last object; left is the count without it. */
 /*@ requires hot: \valid_read(hot) && 3 <= hot->granule_shift <= 12;
@@ -74,6 +71,34 @@ static inline bool slabpool_state_clear(const struct slabpool_hot *hot, size_t g
 static inline void *slabpool_hot_take(const struct slabpool_hot *hot, struct slabpool_magazine *m,
 				      uint32_t left);
 
+/* Ends an object's life and puts it into a magazine that has room. byte: its state byte. */
+/*@ requires hot: \valid_read(hot) && 3 <= hot->granule_shift <= 12;
+    requires memory: magazine_memory(m);
+    requires apart: hot_apart(hot, m);
+    requires valid: magazine_valid(m);
+    requires idle: store_idle(hot, m->store, m->count);
+    requires distinct: store_granules_distinct(hot, m->store, m->count);
+    requires room: count == m->count < m->capacity;
+    requires object: object != \null && starts_granule(hot, object);
+    requires byte: state_byte(hot, granule(hot, object)) &&
+             byte == hot->state + granule(hot, object);
+    requires live: *byte != 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns m->count, m->store->object[m->count], *byte;
+    ensures ended: object_idle(hot, object);
+    ensures one_more: m->count == \old(m->count) + 1;
+    ensures last_in: m->store->object[m->count - 1] == object;
+    ensures kept: store_keeps{Old, Here}(m->store, \old(m->count));
+    ensures hot: hot_kept{Pre, Post}(hot);
+    ensures memory: magazine_memory(m);
+    ensures valid: magazine_valid(m);
+    ensures idle: store_idle(hot, m->store, m->count);
+    ensures distinct: store_granules_distinct(hot, m->store, m->count);
+*/
+static inline void slabpool_hot_keep(const struct slabpool_hot *hot, struct slabpool_magazine *m,
+				     size_t count, uint8_t *byte, void *object);
+
 /* Takes a live object back if there is room in the magazine. */
 /*@ requires table: state_table(hot);
     requires tag: hot->fast_tag != 0;
@@ -93,7 +118,8 @@ static inline void *slabpool_hot_take(const struct slabpool_hot *hot, struct sla
     ensures last_in: \result ==> m->store->object[m->count - 1] == object;
     ensures kept: store_keeps{Old, Here}(m->store, \old(m->count));
     ensures refused: !\result ==> m->count == \old(m->count) &&
-            m->store->object[m->count] == \old(m->store->object[m->count]) &&
+            (\at(m->store, Pre)->object + \at(m->count, Pre))[0] ==
+              \old(m->store->object[m->count]) &&
             hot->state[granule(hot, object)] == \old(hot->state[granule(hot, object)]);
     ensures hot: hot_kept{Pre, Post}(hot);
     ensures memory: magazine_memory(m);

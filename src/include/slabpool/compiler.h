@@ -77,12 +77,7 @@ unsigned int slabpool_ctz64(uint64_t word);
     ensures outside: \result >= length ==> \result == SIZE_MAX && !points_into(base, length, p);
 */
 size_t slabpool_pointer_offset(const unsigned char *base, size_t length, const unsigned char *p);
-/*@ requires table: slots != \null;
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures some: \result != \null;
-*/
+/* Its contract stands in core/fast.h, where it is known what a slot is. */
 struct slabpool_slot *slabpool_slot_at(struct slabpool_slot *slots, size_t bytes);
 /*@ requires address: address + offset <= UINTPTR_MAX;
     terminates always: \true;

@@ -9,35 +9,29 @@
 
 #include <slabpool/magazine.h>
 
-/* Granule of an address in this cache's arena; beyond all granules for anything that is not the
- * start of one: low bits of an interior pointer become high ones. */
+/* Granule of an object in the arena at this address, granules of 2^shift bytes; beyond all granules
+ * for anything that is not the start of one: low bits of an interior pointer become high ones. */
+static inline size_t slabpool_granule_in(uintptr_t address, uint32_t shift, const void *object)
+{
+	uintptr_t number = (uintptr_t)object;
+	/* The difference, on a circle of numbers, without a subtraction that wraps. */
+	size_t offset = number >= address ? number - address : SIZE_MAX - (address - number) + 1;
+
+	return slabpool_rotate(offset, shift);
+}
+
 static inline size_t slabpool_granule_of(const struct slabpool_hot *hot, const void *object)
 {
-	uintptr_t number = (uintptr_t)object, start = hot->address;
-	/* The difference, on a circle of numbers, without a subtraction that wraps. */
-	size_t offset = number >= start ? number - start : SIZE_MAX - (start - number) + 1;
-
-	return slabpool_rotate(offset, hot->granule_shift);
+	return slabpool_granule_in(hot->address, hot->granule_shift, object);
 }
 
-/* True if the state byte of the granule is that of an object of this cache that is live, and whose
- * free need not be looked at. granules: hot->granules, which a loop loads once. */
-static inline bool slabpool_state_is_live(const struct slabpool_hot *hot, size_t granules,
-					  size_t granule)
+/* Ends the life of the object that this state byte stands for; false, and nothing changes, if it
+ * has another tag or none. With the fast tag: or if its free is to be looked at. */
+static inline bool slabpool_state_clear(uint8_t *byte, uint32_t tag)
 {
-	if (SLABPOOL_UNLIKELY(granule >= granules))
+	if (SLABPOOL_UNLIKELY(slabpool_load_u8(byte) != tag))
 		return false;
-	return SLABPOOL_LIKELY(slabpool_load_u8(&hot->state[granule]) == hot->fast_tag);
-}
-
-/* Ends the life of the object there; false, and nothing changes, if there is none whose free need
- * not be looked at. */
-static inline bool slabpool_state_clear(const struct slabpool_hot *hot, size_t granules,
-					size_t granule)
-{
-	if (SLABPOOL_UNLIKELY(!slabpool_state_is_live(hot, granules, granule)))
-		return false;
-	slabpool_store_u8(&hot->state[granule], 0);
+	slabpool_store_u8(byte, 0);
 	return true;
 }
 
@@ -61,19 +55,13 @@ static inline void *slabpool_hot_take(const struct slabpool_hot *hot, struct sla
 	return object;
 }
 
-/* Takes a live object back if there is room in the magazine; false, and nothing changes, if it is
- * none, if every free is to be looked at, or if there is no room. */
-static inline bool slabpool_hot_give(const struct slabpool_hot *hot, struct slabpool_magazine *m,
-				     void *object)
+/* Ends an object's life and puts it into a magazine that has room. byte: its state byte. */
+static inline void slabpool_hot_keep(const struct slabpool_hot *hot, struct slabpool_magazine *m,
+				     size_t count, uint8_t *byte, void *object)
 {
-	size_t granule = slabpool_granule_of(hot, object);
-	size_t granules = slabpool_load_size(&hot->granules);
-	size_t count = m->count;
-
-	if (SLABPOOL_UNLIKELY(count == m->capacity))
-		return false;
-	if (SLABPOOL_CHECKS && SLABPOOL_UNLIKELY(!slabpool_state_clear(hot, granules, granule)))
-		return false;
+	(void)hot; /* of whose table the byte is, for the contract */
+	if (SLABPOOL_CHECKS)
+		slabpool_store_u8(byte, 0);
 	/*@ assert others: store_idle(hot, m->store, m->count); */
 	/*@ assert new: \forall integer k; 0 <= k < m->count ==>
 	      granule(hot, m->store->object[k]) != granule(hot, object); */
@@ -97,6 +85,26 @@ static inline bool slabpool_hot_give(const struct slabpool_hot *hot, struct slab
 	/*@ assert last: m->store->object[count] == object; */
 	/*@ assert idle: store_idle(hot, m->store, count + 1); */
 	/*@ assert distinct: store_granules_distinct(hot, m->store, count + 1); */
+}
+
+/* Takes a live object back if there is room in the magazine; false, and nothing changes, if it is
+ * none, if every free is to be looked at, or if there is no room. */
+static inline bool slabpool_hot_give(const struct slabpool_hot *hot, struct slabpool_magazine *m,
+				     void *object)
+{
+	size_t granule = slabpool_granule_of(hot, object);
+	size_t granules = slabpool_load_size(&hot->granules);
+	size_t count = m->count;
+	uint8_t *byte;
+
+	if (SLABPOOL_UNLIKELY(count == m->capacity))
+		return false;
+	if (SLABPOOL_CHECKS && SLABPOOL_UNLIKELY(granule >= granules))
+		return false;
+	byte = &hot->state[granule];
+	if (SLABPOOL_CHECKS && SLABPOOL_UNLIKELY(slabpool_load_u8(byte) != hot->fast_tag))
+		return false;
+	slabpool_hot_keep(hot, m, count, byte, object);
 	return true;
 }
 

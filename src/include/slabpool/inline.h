@@ -26,14 +26,20 @@ static inline void *slabpool_fast_alloc(struct kmem_cache *cache, const struct s
 
 	if (SLABPOOL_UNLIKELY(count == 0 || (gfp & __GFP_ZERO) != 0))
 		return slabpool_alloc_slow(cache, gfp);
+	/*@ ghost granule_is_inside(hot, m->store->object[count - 1]); */
 	return slabpool_hot_take(hot, m, count - 1);
 }
 
 static inline void slabpool_fast_free(struct kmem_cache *cache, const struct slabpool_hot *hot,
 				      void *object)
 {
-	if (SLABPOOL_UNLIKELY(!slabpool_hot_give(hot, &slabpool_slot_of(hot)->loaded, object)))
-		slabpool_free_slow(cache, object);
+	struct slabpool_magazine *m = &slabpool_slot_of(hot)->loaded;
+
+	if (SLABPOOL_LIKELY(slabpool_hot_give(hot, m, object)))
+		return;
+	/*@ assert refused: cache->arena == \at(cache->arena, Pre) &&
+	      cache->pool == \at(cache->pool, Pre); */
+	slabpool_free_slow(cache, object);
 }
 
 #endif
