@@ -154,6 +154,11 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **objects)
 		kfree(objects[k]);
 }
 
+void kfree_bulk(size_t n, void **objects)
+{
+	kmem_cache_free_bulk(NULL, n, objects);
+}
+
 void *kmalloc(size_t size, gfp_t gfp)
 {
 	struct slabpool *pool = instance();

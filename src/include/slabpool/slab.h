@@ -173,7 +173,7 @@ SLABPOOL_API int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size
 /** Frees @p n objects; with a NULL @p cache each goes to its own, as kfree() does. The array's
  * contents are unspecified afterwards. NULL entries are skipped. */
 SLABPOOL_API void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **objects);
-#define kfree_bulk(n, objects) kmem_cache_free_bulk((struct kmem_cache *)0, (n), (objects))
+SLABPOOL_API void kfree_bulk(size_t n, void **objects);
 
 /** Allocates at least @p size bytes; ZERO_SIZE_PTR for 0; NULL beyond KMALLOC_MAX_SIZE. Sizes
  * that are powers of two are naturally aligned. */
