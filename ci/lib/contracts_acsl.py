@@ -253,6 +253,7 @@ def mentions(tree, names):
 
 class Translator:
     """Trees as C. known: {name: Definition}; ghosts: names that no program has."""
+    flexible = frozenset()  # names of members that are arrays without a length
 
     def __init__(self, known, ghosts):
         self.known, self.ghosts = known, ghosts
@@ -430,6 +431,8 @@ class Translator:
         return f"({self.term(tree)})"
 
     def c_member(self, *parts):
+        if parts[2] in self.flexible:  # the address of what follows the struct: nothing is read
+            return f"({self.raw(('member', *parts))})"
         return f"CONTRACTS_V(CONTRACTS_READ({self.raw(('member', *parts))}))"
 
     def c_index(self, *parts):

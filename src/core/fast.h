@@ -51,7 +51,7 @@ static inline struct slabpool_slot *slabpool_slot_of(const struct slabpool_hot *
 /* An object whose life begins, or NULL if the slow path says so. */
 /*@ requires cache: cache_ready(cache) && hot == &cache->hot;
     requires slot: slot_whole(hot);
-    requires table_apart: table_apart(&slot_of(hot)->loaded);
+    requires slots_apart: slots_apart(&slot_of(hot)->loaded);
     requires memory: stock_memory(hot, &slot_of(hot)->loaded);
     requires idle: stock_idle(hot, &slot_of(hot)->loaded);
     requires placed: stock_placed(hot, &slot_of(hot)->loaded);
@@ -82,7 +82,7 @@ static inline void *slabpool_fast_alloc(struct kmem_cache *cache, const struct s
     requires table: state_table(hot);
     requires tag: hot->fast_tag != 0;
     requires object: object_live(hot, object) ==> object != \null;
-    requires table_apart: table_apart(&slot_of(hot)->loaded);
+    requires slots_apart: slots_apart(&slot_of(hot)->loaded);
     requires memory: stock_memory(hot, &slot_of(hot)->loaded);
     requires idle: stock_idle(hot, &slot_of(hot)->loaded);
     terminates always: \true;
