@@ -212,11 +212,14 @@ static bool claim(struct kmem_cache *cache, const void *object)
 	/* All granules, while the fast path may know of fewer; and the tag, where it has none. */
 	size_t granules = slabpool_load_size(&cache->arena->open_granules);
 	size_t granule = slabpool_granule_of(&cache->hot, object);
-	uint8_t *byte = &cache->hot.state[granule];
+	uint8_t *byte;
 
 	if (!SLABPOOL_CHECKS)
 		return true;
-	if (granule >= granules || slabpool_load_u8(byte) != cache->hot.tag)
+	if (granule >= granules)
+		return false;
+	byte = &cache->hot.state[granule];
+	if (slabpool_load_u8(byte) != cache->hot.tag)
 		return false;
 	slabpool_store_size(&cache->hot.granules, granules);
 	if (cache->confirm && !confirmed(cache, object))
