@@ -150,7 +150,7 @@ void shelf_file(struct kmem_cache *cache, uint32_t slab);
     ensures out: cache->arena->slab[slab].list >= LIST_COUNT;
     ensures counts: \old(cache->arena->slab[slab].list) < LIST_COUNT ==>
       counted_out{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
-    ensures heads: heads_kept_but{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
+    ensures heads: list_heads_kept_but{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);

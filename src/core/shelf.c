@@ -149,8 +149,8 @@ static uint32_t ends_with(struct kmem_cache *cache, uint32_t list, uint32_t slab
       table[table[slab].prev].next == table[slab].next;
     ensures after: table[slab].next != SLAB_NO_SLAB ==>
       table[table[slab].next].prev == table[slab].prev;
-    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, \old(table[slab].prev), slab);
-    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, \old(table[slab].next), slab);
+    ensures other_nexts: slab_nexts_kept_but{Pre, Post}(table, n, \old(table[slab].prev), slab);
+    ensures other_prevs: slab_prevs_kept_but{Pre, Post}(table, n, \old(table[slab].next), slab);
     ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
     ensures owners: owners_kept{Pre, Post}(table, n);
     ensures free_counts: free_counts_kept{Pre, Post}(table, n);
@@ -181,8 +181,8 @@ static void links_cut(struct slab *table, uint32_t slab)
     ensures where: table[slab].list == list;
     ensures first: table[slab].prev == SLAB_NO_SLAB && table[slab].next == head;
     ensures second: head != SLAB_NO_SLAB ==> table[head].prev == slab;
-    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, slab, slab);
-    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, head, slab);
+    ensures other_nexts: slab_nexts_kept_but{Pre, Post}(table, n, slab, slab);
+    ensures other_prevs: slab_prevs_kept_but{Pre, Post}(table, n, head, slab);
     ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
     ensures owners: owners_kept{Pre, Post}(table, n);
     ensures free_counts: free_counts_kept{Pre, Post}(table, n);
@@ -209,7 +209,7 @@ static void links_lead(struct slab *table, uint32_t slab, uint32_t head, uint32_
     assigns cache->list[list], cache->empty_last, cache->slabs, cache->empty_slabs,
       cache->full_slabs;
     ensures head: cache->list[list] == (prev == SLAB_NO_SLAB ? next : \old(cache->list[list]));
-    ensures heads: heads_kept_but{Pre, Post}(cache, list);
+    ensures heads: list_heads_kept_but{Pre, Post}(cache, list);
     ensures last: cache->empty_last ==
       (next == SLAB_NO_SLAB && list == LIST_EMPTY ? prev : \old(cache->empty_last));
     ensures counts: counted_out{Pre, Post}(cache, list);
@@ -231,7 +231,7 @@ static void leave_list(struct kmem_cache *cache, uint32_t list, uint32_t prev, u
     assigns cache->list[list], cache->empty_last, cache->slabs, cache->empty_slabs,
       cache->full_slabs;
     ensures head: cache->list[list] == slab;
-    ensures heads: heads_kept_but{Pre, Post}(cache, list);
+    ensures heads: list_heads_kept_but{Pre, Post}(cache, list);
     ensures second: \result == \old(cache->list[list]);
     ensures last: cache->empty_last ==
       (\result == SLAB_NO_SLAB && list == LIST_EMPTY ? slab : \old(cache->empty_last));
@@ -259,7 +259,7 @@ static uint32_t join_list(struct kmem_cache *cache, uint32_t list, uint32_t slab
       table[link_or(table[slab].next, slab)].prev, table[slab].list;
     ensures head: cache->list[\old(table[slab].list)] == (\old(table[slab].prev) == SLAB_NO_SLAB ?
       \old(table[slab].next) : \old(cache->list[table[slab].list]));
-    ensures heads: heads_kept_but{Pre, Post}(cache, \old(table[slab].list));
+    ensures heads: list_heads_kept_but{Pre, Post}(cache, \old(table[slab].list));
     ensures last: cache->empty_last == (\old(table[slab].next) == SLAB_NO_SLAB &&
       \old(table[slab].list) == LIST_EMPTY ? \old(table[slab].prev) : \old(cache->empty_last));
     ensures counts: counted_out{Pre, Post}(cache, \old(table[slab].list));
@@ -268,8 +268,8 @@ static uint32_t join_list(struct kmem_cache *cache, uint32_t list, uint32_t slab
       table[\old(table[slab].prev)].next == \old(table[slab].next);
     ensures after: \old(table[slab].next) != SLAB_NO_SLAB ==>
       table[\old(table[slab].next)].prev == \old(table[slab].prev);
-    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, \old(table[slab].prev), slab);
-    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, \old(table[slab].next), slab);
+    ensures other_nexts: slab_nexts_kept_but{Pre, Post}(table, n, \old(table[slab].prev), slab);
+    ensures other_prevs: slab_prevs_kept_but{Pre, Post}(table, n, \old(table[slab].next), slab);
     ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
     ensures owners: owners_kept{Pre, Post}(table, n);
     ensures free_counts: free_counts_kept{Pre, Post}(table, n);
@@ -297,7 +297,7 @@ static void cut_out(struct kmem_cache *cache, struct slab *table, uint32_t slab)
       cache->full_slabs, table[slab].next, table[slab].prev,
       table[link_or(cache->list[list], slab)].prev, table[slab].list;
     ensures head: cache->list[list] == slab;
-    ensures heads: heads_kept_but{Pre, Post}(cache, list);
+    ensures heads: list_heads_kept_but{Pre, Post}(cache, list);
     ensures last: cache->empty_last == (\old(cache->list[list]) == SLAB_NO_SLAB &&
       list == LIST_EMPTY ? slab : \old(cache->empty_last));
     ensures counts: counted_in{Pre, Post}(cache, list);
@@ -306,8 +306,8 @@ static void cut_out(struct kmem_cache *cache, struct slab *table, uint32_t slab)
       table[slab].next == \old(cache->list[list]);
     ensures second: \old(cache->list[list]) != SLAB_NO_SLAB ==>
       table[\old(cache->list[list])].prev == slab;
-    ensures other_nexts: nexts_kept_but{Pre, Post}(table, n, slab, slab);
-    ensures other_prevs: prevs_kept_but{Pre, Post}(table, n, \old(cache->list[list]), slab);
+    ensures other_nexts: slab_nexts_kept_but{Pre, Post}(table, n, slab, slab);
+    ensures other_prevs: slab_prevs_kept_but{Pre, Post}(table, n, \old(cache->list[list]), slab);
     ensures other_lists: lists_kept_but{Pre, Post}(table, n, slab);
     ensures owners: owners_kept{Pre, Post}(table, n);
     ensures free_counts: free_counts_kept{Pre, Post}(table, n);
@@ -365,8 +365,8 @@ static void link_slab(struct kmem_cache *cache, struct slab *table, uint32_t sla
 	/*@ assert own: table[slab].list == list && table[slab].prev == SLAB_NO_SLAB &&
 	      table[slab].next == head; */
 	/*@ assert second: head != SLAB_NO_SLAB ==> table[head].prev == slab; */
-	/*@ assert nexts: nexts_kept_but{Pre, Here}(table, n, slab, slab); */
-	/*@ assert prevs: prevs_kept_but{Pre, Here}(table, n, head, slab); */
+	/*@ assert nexts: slab_nexts_kept_but{Pre, Here}(table, n, slab, slab); */
+	/*@ assert prevs: slab_prevs_kept_but{Pre, Here}(table, n, head, slab); */
 }
 
 /* Takes a slab out of its list. */
@@ -384,7 +384,7 @@ static void link_slab(struct kmem_cache *cache, struct slab *table, uint32_t sla
     ensures filed: shelf_filed_but(cache, SLAB_NO_SLAB);
     ensures out: cache->arena->slab[slab].list == LIST_NONE;
     ensures counts: counted_out{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
-    ensures heads: heads_kept_but{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
+    ensures heads: list_heads_kept_but{Pre, Post}(cache, \old(cache->arena->slab[slab].list));
     ensures fixed: shelf_fixed{Pre, Post}(cache);
     ensures owners: owners_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
