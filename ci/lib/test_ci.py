@@ -169,7 +169,7 @@ def locks(t):
     """In a copy of the sources, one call of each that takes or gives a lock is left out."""
     for path, line in (("core/depot.c", "\tcache_lock(cache);\n"),
                        ("core/slabs.c", "\tcache_unlock(cache);\n"),
-                       ("core/arena.c", "\tarena_lock(pool, arena);\n"),
+                       ("core/arena.c", "\tarena_unlock(pool, arena);\n"),
                        ("core/thread.c", "\tinstance_lock(pool);\n"),
                        ("core/mempool.c", "\treserve_unlock(m);\n"),
                        ("platform/posix.c", "\ttable_lock(posix);\n")):
