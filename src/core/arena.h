@@ -126,16 +126,4 @@ static inline size_t granules_of(size_t pages, uint32_t granule_shift)
 	return pages * ((size_t)1 << shift);
 }
 
-/* State bytes of the whole arena. */
-/*@ requires memory: \valid_read(arena) && arena_constants(arena);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures number: \result == arena->pages * granules_a_page(arena->granule_shift);
-*/
-static inline size_t arena_granules(const struct arena *arena)
-{
-	return granules_of(arena->pages, arena->granule_shift);
-}
-
 #endif

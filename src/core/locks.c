@@ -47,12 +47,6 @@ void cache_lock(struct kmem_cache *cache)
 	sync_lock(cache->pool, &cache->lock);
 }
 
-void cache_lock_to_file(struct kmem_cache *cache)
-	/*@ ghost (uint32_t slab) */
-{
-	sync_lock(cache->pool, &cache->lock);
-}
-
 void cache_unlock(struct kmem_cache *cache)
 {
 	sync_unlock(cache->pool, &cache->lock);

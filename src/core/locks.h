@@ -90,20 +90,6 @@ void arena_unlock(struct slabpool *pool, struct arena *arena);
 */
 SLABPOOL_LOCKS(cache_locks)
 void cache_lock(struct kmem_cache *cache);
-/* The same lock, for a thread that has a new slab to file: nobody else can reach that. */
-/*@ requires cache: cache_ready(cache);
-    requires slab: slab < cache->arena->pages && !on_shelf(cache, slab);
-    terminates always: \true;
-    exits never: \false;
-    assigns cache->lock, CACHE_PROTECTED(cache), CACHE_PROTECTED_SLABS(cache);
-    ensures ready: cache_ready(cache);
-    ensures fixed: shelf_fixed{Pre, Post}(cache);
-    ensures invariant: cache_steady(cache);
-    ensures own: slab_kept{Pre, Post}(&cache->arena->slab[slab]);
-*/
-SLABPOOL_LOCKS(cache_locks)
-void cache_lock_to_file(struct kmem_cache *cache)
-	/*@ ghost (uint32_t slab) */;
 /*@ requires cache: cache_ready(cache);
     requires invariant: cache_steady(cache);
     terminates always: \true;
