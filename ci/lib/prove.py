@@ -172,6 +172,10 @@ class Gate:
                                  "moves out of a proved file has to stay proved")
         jobs = [Job(self.scratch, "parse", path, machdep, []) for machdep in self.machdeps
                 for path in self.proved + [p for p in self.parsed if p in self.chosen]]
+        where = os.environ.get("SLABPOOL_PARSED")
+        if where:
+            for job in jobs:
+                job.keep_parsed(where, *self.tools)
         run_jobs(jobs, self.options.jobs, quiet=True)
         for job in jobs:
             if job.status or not os.path.exists(job.out("unit.c")):
@@ -227,7 +231,7 @@ class Gate:
 
     def check_symbols(self):
         """What the compiler makes of a file and what the prover reads are the same functions."""
-        for path in dict.fromkeys(path for path, _ in self.units):
+        for path in dict.fromkeys(path for path, _ in self.units if path in self.chosen):
             made, text = compiled_functions(path, self.scratch.path("unit.o"))
             if made is None:
                 self.problem(f"{path}: gcc cannot compile it:\n" + text)

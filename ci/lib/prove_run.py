@@ -162,6 +162,18 @@ class Job:
                     mark.update(file.read())
         self.kept = os.path.join(where, f"{self.kind}-{self.name}-{mark.hexdigest()[:32]}")
 
+    def keep_parsed(self, where, *parts):
+        """The same for the parse of a unit: the files that it includes name it, whole. For the
+        tests of ci/prove, which call it for nearly the same sources again and again."""
+        status, text = run(["gcc", "-MM", "-MT", "", "-D__FRAMAC__", "-Isrc/include", "-Isrc",
+                            self.file], cwd=self.root)
+        if status:
+            return
+        for name in sorted(set(text.replace("\\\n", " ").strip(" :\n").split())):
+            with open(os.path.join(self.root, name), errors="replace") as file:
+                parts += (name, file.read())
+        self.keep_in(where, self.file, self.machdep, *parts)
+
     def recall(self):
         """Takes the kept output of such a run; False if there is none."""
         if not self.kept or not os.path.exists(os.path.join(self.kept, "job.json")):
@@ -181,7 +193,8 @@ class Job:
             return
         part = self.kept + ".part"
         shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(self.where, part, ignore=shutil.ignore_patterns("session", "unit.c"))
+        left = ["session"] if self.kind == "parse" else ["session", "unit.c"]
+        shutil.copytree(self.where, part, ignore=shutil.ignore_patterns(*left))
         with open(os.path.join(part, "job.json"), "w") as file:
             json.dump({"done": self.done, "open": self.open, "seconds": self.seconds,
                        "goal_times": self.goal_times}, file)
@@ -220,6 +233,8 @@ def run_jobs(jobs, parallel, quiet=False, give_up=0):
             while waiting and len(running) < parallel:
                 job = waiting.pop(0)
                 if job.recall():
+                    if quiet:
+                        continue
                     say(f"  {job.title():<36} {job.done} goals, kept from an earlier run")
                     continue
                 running.append(job)

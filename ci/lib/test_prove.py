@@ -92,7 +92,8 @@ class Copy:
                       for name in names)
 
     def prove(self, *arguments, env=None):
-        return run([self.path("ci/prove"), *arguments], env=env, cwd=self.where, timeout=900)
+        return run([self.path("ci/prove"), *arguments], cwd=self.where, timeout=900,
+                   env={"SLABPOOL_PARSED": self.where + "-parsed", **(env or {})})
 
 
 class Tests:
