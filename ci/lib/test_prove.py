@@ -633,10 +633,10 @@ def _(copy, tests):
 
 @test("a contract of a parsed file vanished since the results were recorded")
 def _(copy, tests):
-    copy.append("proofs/results.csv", "src/core/sync.c,planted,contract,,,,\n")
-    copy.append("src/core/sync.c", "\nint planted(void)\n{\n\treturn 1;\n}\n")
-    tests.expect(1, r"^  src/core/sync\.c: planted had a contract and has none now", "--file",
-                 "sync")
+    copy.append("proofs/results.csv", "src/core/fork.c,planted,contract,,,,\n")
+    copy.append("src/core/fork.c", "\nint planted(void)\n{\n\treturn 1;\n}\n")
+    tests.expect(1, r"^  src/core/fork\.c: planted had a contract and has none now", "--file",
+                 "fork")
 
 
 # Usage --------------------------------------------------------------------------------------------
@@ -657,7 +657,8 @@ def _(copy, tests):
 def _(copy, tests):
     tools = copy.path("tools")
     os.makedirs(tools)
-    for name in ("sh", "env", "basename", "dirname", "tr", "python3", "gcc", "why3", "z3"):
+    for name in ("sh", "env", "basename", "dirname", "tr", "python3", "gcc", "nm", "why3",
+                 "z3"):
         if shutil.which(name):
             os.symlink(shutil.which(name), os.path.join(tools, name))
     try:
