@@ -10,42 +10,31 @@ Exit status: 0 all passed, 1 one failed, 2 bad usage."""
 import os
 import re
 import shutil
-import tempfile
-import time
 
-from common import CORPUS, ROOT, Failure, Results, hear_interrupts, main, parser, run, say, setup
-from test_prove import Copy
+from breaking import Copy, Expectations, Suite
+from common import CORPUS, ROOT, main, setup
 
 LIST = "proofs/contracts.csv"
 SLAB, SLAB_H, MEMPOOL_H = "src/core/slab.c", "src/core/slab.h", "src/core/mempool.h"
 HEAD = "file,function,clause,kind,reason\n"
 INPUTS = 6      # of the target, for a planted bug
-TESTS = []
+SUITE = Suite("test-contracts")
+test = SUITE.test
 
 
-def test(name):
-    def keep(function):
-        TESTS.append((name, function))
-        return function
-    return keep
-
-
-class Tests:
+class Tests(Expectations):
     def __init__(self, where):
+        setup("base,fuzz")
         self.copy = Copy(where)
         for name in ("meson.build", "meson_options.txt"):
             shutil.copy(os.path.join(ROOT, name), where)
-        self.results = Results("test-contracts")
-        self.number = 0
-        self.wrong = None
+        self.arguments = self.copy, self
+        self.restore = self.copy.restore
 
     def expect(self, status, pattern, *arguments):
-        """Runs the copy's ci/replay; the first thing that is not as expected is the verdict."""
-        got, text = run([self.copy.path("ci/replay"), *arguments], cwd=self.copy.where,
-                        timeout=900, env={"BUILD_DIR": self.copy.path("build")})
-        if self.wrong is None and (got != status or not re.search(pattern, text, re.M | re.S)):
-            self.wrong = (f"ci/replay {' '.join(arguments)}: status {got}, expected {status} and "
-                          f"/{pattern}/\n{text}")
+        """Runs the copy's ci/replay."""
+        self.command(self.copy.path("ci/replay"), arguments, status, pattern, flags=re.M | re.S,
+                     cwd=self.copy.where, timeout=900, env={"BUILD_DIR": self.copy.path("build")})
 
     def table(self, status, pattern):
         self.expect(status, pattern, "--contracts", "--table")
@@ -55,23 +44,6 @@ class Tests:
         names = sorted(os.listdir(folder))
         names = names[::max(1, len(names) // INPUTS)][:INPUTS]
         self.expect(status, pattern, "--contracts", *(os.path.join(folder, n) for n in names))
-
-    def run(self, name, function):
-        begin = time.monotonic()
-        self.number += 1
-        self.wrong = None
-        try:
-            function(self.copy, self)
-        except (Failure, OSError) as error:
-            self.wrong = str(error)
-        finally:
-            self.copy.restore()
-        held = self.wrong is None
-        say(f"{'ok' if held else 'not ok'} {self.number} - {name}")
-        if not held:
-            say("\n".join("# " + line for line in self.wrong.splitlines()[-60:]))
-        self.results.add(name, int(held), int(not held), seconds=time.monotonic() - begin,
-                         failures=[] if held else [name])
 
 
 def violated(file, function, clause):
@@ -229,20 +201,5 @@ def _(copy, tests):
                  "--contracts", "--all", "--corpus", CORPUS, "--target", "mempool")
 
 
-def work():
-    hear_interrupts()
-    cli = parser(__doc__)
-    cli.add_argument("--only", metavar="WORD", default="", help="tests with this word in the name")
-    options = cli.parse_args()
-    setup("base,fuzz")
-    chosen = [(name, function) for name, function in TESTS if options.only in name]
-    with tempfile.TemporaryDirectory(prefix="slabpool-test-contracts-") as where:
-        tests = Tests(where)
-        say(f"1..{len(chosen)}")
-        for name, function in chosen:
-            tests.run(name, function)
-    return tests.results.close(with_table=False)
-
-
 if __name__ == "__main__":
-    main(work)
+    main(lambda: SUITE.work(__doc__, Tests))

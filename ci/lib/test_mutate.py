@@ -13,12 +13,10 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
-from common import (ROOT, Failure, Results, environment, hear_interrupts, main, parser, run, say,
-                    stop)
-from test_prove import leftovers
+from breaking import Expectations, Suite, leftovers
+from common import ROOT, Failure, environment, main, run, stop
 
 FILE, RESULTS, EQUIVALENT = "src/core/tiny.c", "proofs/mutants.csv", "proofs/equivalent.csv"
 GOOD, WEAK = "ensures more: \\result == n + 1;", "ensures any: \\true;"
@@ -47,17 +45,11 @@ UNPROVED = "int other(int n);\n\nint other(int n)\n{\n\treturn n < 5;\n}\n"
 REPLAYED = "unsigned int tiny(unsigned int n);\n\nint main(void)\n{\n\treturn %s;\n}\n"
 PROOFS = ("--by", "proofs", "--least-time", "2")
 PLUS_2, PLUS_0 = ('"n + 1" becomes "n + 2"', '"n + 1" becomes "n + 0"')
-TESTS = []
+SUITE = Suite("test-mutate")
+test = SUITE.test
 
 
-def test(name):
-    def keep(function):
-        TESTS.append((name, function))
-        return function
-    return keep
-
-
-class Tree:
+class Tree(Expectations):
     """A tree that has ci/mutate and one proved file."""
 
     def __init__(self, where):
@@ -72,7 +64,7 @@ class Tree:
         os.makedirs(self.path("proofs/logic"))
         self.write("src/core/other.c", UNPROVED)
         self.contract(GOOD)
-        self.wrong = None
+        self.arguments = (self,)
 
     def path(self, name):
         return os.path.join(self.where, name)
@@ -102,19 +94,13 @@ class Tree:
     def env(self):
         return {"BUILD_DIR": self.path("build")}
 
-    def expect(self, status, pattern, *words, never=None):
-        """Runs ci/mutate; the first thing that is not as expected is the verdict."""
-        got, text = run([self.path("ci/mutate"), *words], env=self.env(), cwd=self.where,
-                        timeout=600)
-        if self.wrong is None and (got != status or not re.search(pattern, text, re.M)
-                                   or never and re.search(never, text, re.M)):
-            self.wrong = (f"ci/mutate {' '.join(words)}: status {got}, expected {status} and "
-                          f"/{pattern}/" + (f" and not /{never}/" if never else "") + f"\n{text}")
-        return text
+    def restore(self):
+        """The tests build on each other."""
 
-    def ok(self, held, text):
-        if self.wrong is None and not held:
-            self.wrong = text
+    def expect(self, status, pattern, *words, never=None):
+        """Runs ci/mutate."""
+        return self.command(self.path("ci/mutate"), words, status, pattern, never, env=self.env(),
+                            cwd=self.where, timeout=600)
 
 
 @test("bad usage gets a message and status 2")
@@ -284,30 +270,5 @@ def _(tree):
         tree.ok(file.read() == TINY.replace("CONTRACT", GOOD), "tiny.c is another")
 
 
-def work():
-    hear_interrupts()
-    cli = parser(__doc__)
-    cli.add_argument("--only", metavar="WORD", default="", help="tests with this word in the name")
-    options = cli.parse_args()
-    chosen = [(name, function) for name, function in TESTS if options.only in name]
-    results = Results("test-mutate")
-    with tempfile.TemporaryDirectory(prefix="slabpool-test-mutate-") as where:
-        tree = Tree(where)
-        say(f"1..{len(chosen)}")
-        for number, (name, function) in enumerate(chosen, 1):
-            begin, tree.wrong = time.monotonic(), None
-            try:
-                function(tree)
-            except (Failure, OSError, KeyError, StopIteration) as error:
-                tree.wrong = repr(error)
-            held = tree.wrong is None
-            say(f"{'ok' if held else 'not ok'} {number} - {name}")
-            if not held:
-                say("\n".join("# " + line for line in tree.wrong.splitlines()[-40:]))
-            results.add(name, int(held), int(not held), seconds=time.monotonic() - begin,
-                        failures=[] if held else [name])
-    return results.close(with_table=False)
-
-
 if __name__ == "__main__":
-    main(work)
+    main(lambda: SUITE.work(__doc__, Tree))

@@ -16,118 +16,28 @@ import subprocess
 import tempfile
 import time
 
-from common import (ROOT, Failure, Results, environment, hear_interrupts, main, parser, run, say,
-                    stop)
+from breaking import Copy, Expectations, Suite, leftovers
+from common import Failure, environment, main, stop
 
 SLAB, SLAB_H = "src/core/slab.c", "src/core/slab.h"
 CHECK = ("--check", "--machdep", "gcc_x86_64")
 QUICK = ("--machdep", "gcc_x86_64", "--time-limit", "2", "--jobs", "1")
-TESTS = []
+SUITE = Suite("test-prove")
+test = SUITE.test
 
 
-def test(name):
-    def keep(function):
-        TESTS.append((name, function))
-        return function
-    return keep
-
-
-class Copy:
-    """A copy of the tree whose files can be changed and put back."""
-
+class Tests(Expectations):
     def __init__(self, where):
-        self.where = where
-        for name in ("src", "proofs", "ci", "fuzz"):
-            if os.path.isdir(os.path.join(ROOT, name)):
-                shutil.copytree(os.path.join(ROOT, name), os.path.join(where, name),
-                                ignore=shutil.ignore_patterns("__pycache__", "build"))
-        self.before = {}
-
-    def path(self, name):
-        return os.path.join(self.where, name)
-
-    def read(self, name):
-        with open(self.path(name)) as file:
-            return file.read()
-
-    def write(self, name, text):
-        if name not in self.before:
-            self.before[name] = self.read(name) if os.path.exists(self.path(name)) else None
-        with open(self.path(name), "w") as file:
-            file.write(text)
-
-    def change(self, name, pattern, new):
-        """Replaces the first place that fits; a pattern that fits nowhere is an error."""
-        text, count = re.subn(pattern, new.replace("\\", "\\\\"), self.read(name), count=1,
-                              flags=re.M | re.S)
-        if not count:
-            raise Failure(f"the test has to be adapted: nothing in {name} is like '{pattern}'")
-        self.write(name, text)
-
-    def append(self, name, text):
-        self.write(name, self.read(name) + text)
-
-    def contract(self, name, prototype, change):
-        """Changes the annotation that stands before a prototype."""
-        text = self.read(name)
-        match = re.search(r"/\*@(?:(?!\*/).)*\*/\s*" + prototype, text, re.S)
-        if not match:
-            raise Failure(f"the test has to be adapted: no contract before '{prototype}' in {name}")
-        changed = change(match.group())
-        if changed == match.group():
-            raise Failure(f"the test has to be adapted: contract of '{prototype}' in {name}")
-        self.write(name, text[:match.start()] + changed + text[match.end():])
-
-    def restore(self):
-        for name, text in self.before.items():
-            if text is None:
-                os.unlink(self.path(name))
-            else:
-                with open(self.path(name), "w") as file:
-                    file.write(text)
-        self.before = {}
-
-    def files(self):
-        return sorted(os.path.join(where, name) for where, _, names in os.walk(self.where)
-                      for name in names)
-
-    def prove(self, *arguments, env=None):
-        return run([self.path("ci/prove"), *arguments], cwd=self.where, timeout=900,
-                   env={"SLABPOOL_PARSED": self.where + "-parsed", **(env or {})})
-
-
-class Tests:
-    def __init__(self, copy):
-        self.copy = copy
-        self.results = Results("test-prove")
-        self.number = 0
-        self.wrong = None
+        self.copy = Copy(where)
+        self.pristine = self.copy.files()
+        self.arguments = self.copy, self
+        self.restore = self.copy.restore
 
     def expect(self, status, pattern, *arguments, env=None, never=None):
-        """Runs the copy's ci/prove; the first thing that is not as expected is the verdict."""
-        got, text = self.copy.prove(*arguments, env=env)
-        if self.wrong is None and (got != status or not re.search(pattern, text, re.M)
-                                   or never and re.search(never, text, re.M)):
-            self.wrong = (f"ci/prove {' '.join(arguments)}: status {got}, expected {status} and "
-                          f"/{pattern}/" + (f" and not /{never}/" if never else "") + f"\n{text}")
-        return text
-
-    def run(self, name, function):
-        begin = time.monotonic()
-        self.number += 1
-        self.wrong = None
-        try:
-            function(self.copy, self)
-        except (Failure, OSError) as error:
-            self.wrong = str(error)
-        finally:
-            self.copy.restore()
-        held = self.wrong is None
-        say(f"{'ok' if held else 'not ok'} {self.number} - {name}")
-        if not held:
-            say("\n".join("# " + line for line in self.wrong.splitlines()[-60:]))
-        self.results.add(name, int(held), int(not held), seconds=time.monotonic() - begin,
-                         failures=[] if held else [name])
+        """Runs the copy's ci/prove."""
+        return self.command(self.copy.path("ci/prove"), arguments, status, pattern, never,
+                            cwd=self.copy.where, timeout=900,
+                            env={"SLABPOOL_PARSED": self.copy.where + "-parsed", **(env or {})})
 
 
 # Code that is wrong -------------------------------------------------------------------------------
@@ -676,19 +586,6 @@ def _(copy, tests):
         shutil.rmtree(tools)
 
 
-def leftovers(scratch):
-    """Processes whose command line has the scratch directory's name in it."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                if scratch.encode() in file.read() and int(pid) != os.getpid():
-                    found.append(pid)
-        except OSError:
-            pass
-    return found
-
-
 @test("an interrupt ends all provers and leaves nothing behind")
 def _(copy, tests):
     scratch = copy.path("interrupted")
@@ -720,26 +617,10 @@ def _(copy, tests):
 
 @test("no run left a file in the tree")
 def _(copy, tests):
-    new = set(copy.files()) - set(copy.pristine)
+    new = set(copy.files()) - set(tests.pristine)
     if new:
         tests.wrong = "new files: " + " ".join(sorted(new))
 
 
-def work():
-    hear_interrupts()
-    cli = parser(__doc__)
-    cli.add_argument("--only", metavar="WORD", default="", help="tests with this word in the name")
-    options = cli.parse_args()
-    chosen = [(name, function) for name, function in TESTS if options.only in name]
-    with tempfile.TemporaryDirectory(prefix="slabpool-test-prove-") as where:
-        copy = Copy(where)
-        copy.pristine = copy.files()
-        tests = Tests(copy)
-        say(f"1..{len(chosen)}")
-        for name, function in chosen:
-            tests.run(name, function)
-    return tests.results.close(with_table=False)
-
-
 if __name__ == "__main__":
-    main(work)
+    main(lambda: SUITE.work(__doc__, Tests))
