@@ -96,6 +96,7 @@ struct kmem_cache {
 #undef GUARDED
 };
 
+#include "../../proofs/logic/Heap.acsl"
 #include "../../proofs/logic/Shelf.acsl"
 #include "../../proofs/logic/Cache.acsl"
 

@@ -46,7 +46,7 @@ _Static_assert(MAGAZINE_MAX <= UINT32_MAX / sizeof(void *) / 2, "a store's size 
 
 size_t magazine_store_bytes(uint32_t capacity)
 {
-	return sizeof(struct slabpool_store) + capacity * sizeof(void *);
+	return offsetof(struct slabpool_store, object) + capacity * sizeof(void *);
 }
 
 void magazine_store_init(struct slabpool_store *store, uint32_t capacity)
@@ -106,7 +106,8 @@ struct slabpool_store *magazine_list_pop(struct slabpool_store **list)
 }
 
 /* True if object is among the first count entries. */
-/*@ requires memory: store_memory(store, count);
+/*@ requires bounded: count <= MAGAZINE_MAX;
+    requires memory: store_memory(store, count);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;

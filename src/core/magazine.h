@@ -15,7 +15,7 @@
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures bytes: \result == sizeof(struct slabpool_store) + capacity * sizeof(void *);
+    ensures bytes: \result == sizeof(void *) + 2 * sizeof(uint32_t) + capacity * sizeof(void *);
 */
 size_t magazine_store_bytes(uint32_t capacity);
 

@@ -195,49 +195,67 @@ static void count_retire(struct kmem_cache *cache, uint32_t home, uint32_t keep)
 	/*@ assert low: homes_low(cache); */
 }
 
-/* The last store of a list of at most n, which is not empty. */
-/*@ requires some: 0 < n;
-    requires list: stores_listed(store, n);
+/* The store that so many steps lead to, or the last of a shorter list. */
+/*@ requires some: in_store_heap(first);
+    requires heads: heap_heads;
+    requires linked: heap_linked;
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures last: \result == store_nth(store, n - 1);
+    ensures store: in_store_heap(\result);
 */
-static struct slabpool_store *list_last(struct slabpool_store *store, uint32_t n)
+static struct slabpool_store *list_at(struct slabpool_store *first, uint32_t steps)
 {
-	struct slabpool_store *last = store;
+	struct slabpool_store *store = first;
 	uint32_t k;
 
-	/*@ loop invariant range: 1 <= k <= n;
-	    loop invariant last: last == store_nth(store, k - 1);
-	    loop assigns k, last;
-	    loop variant n - k;
+	/*@ loop invariant range: 0 <= k <= steps;
+	    loop invariant store: in_store_heap(store);
+	    loop assigns k, store;
+	    loop variant steps - k;
 	*/
-	for (k = 1; k < n && last->next; k++)
-		last = last->next;
-	/*@ assert next: store_nth(store, k) == last->next; */
-	return last;
+	for (k = 0; k < steps && store->next; k++)
+		store = store->next;
+	return store;
+}
+
+/* Cuts a list behind its first `keep` stores: what followed them. */
+/*@ requires memory: \valid(list) && \separated(list, store_heap + (0 .. store_end - 1));
+    requires list: store_or_none(*list);
+    requires heads: heap_heads;
+    requires linked: heap_linked;
+    terminates always: \true;
+    exits never: \false;
+    assigns *list, STORE_LINKS;
+    ensures kept: keep > 0 ==> *list == \old(*list);
+    ensures all: keep == 0 ==> *list == \null && \result == \old(*list);
+    ensures rest: store_or_none(\result);
+    ensures linked: heap_linked;
+*/
+static struct slabpool_store *list_cut(struct slabpool_store **list, uint32_t keep)
+{
+	struct slabpool_store *rest = *list, *last;
+
+	if (keep == 0) {
+		*list = NULL;
+	} else if (rest) {
+		last = list_at(rest, keep - 1);
+		rest = last->next;
+		last->next = NULL;
+	}
+	return rest;
 }
 
 void stock_retire(struct kmem_cache *cache, uint32_t home, uint32_t keep)
 {
-	struct slabpool_store **split = &cache->home[home].full, *rest;
-	uint32_t k;
+	struct slabpool_store *rest = list_cut(&cache->home[home].full, keep);
 
-	/*@ loop invariant range: 0 <= k <= keep;
-	    loop invariant here: *split == store_nth(cache->home[home].full, k);
-	    loop invariant where: split == (k == 0 ? &cache->home[home].full :
-	      &store_nth(cache->home[home].full, k - 1)->next);
-	    loop assigns k, split;
-	    loop variant keep - k;
-	*/
-	for (k = 0; k < keep && *split; k++)
-		split = &(*split)->next;
-	rest = *split;
 	if (rest) {
-		list_last(rest, cache->home[home].count - keep)->next = cache->old;
+		list_at(rest, cache->home[home].count - keep)->next = cache->old;
 		cache->old = rest;
-		*split = NULL;
 	}
+	/*@ assert linked: heap_linked; */
+	/*@ assert homes: homes_in_heap(cache); */
+	/*@ assert counts: homes_counted(cache); */
 	count_retire(cache, home, keep);
 }

@@ -113,25 +113,23 @@ bool stock_has_room(const struct kmem_cache *cache);
 SLABPOOL_UNDER(cache_locks)
 void stock_full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_store *store);
 /* A home's full magazines below the first `keep` ones become the first of the old. */
-/*@ requires memory: \valid(cache);
+/*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
     requires range: home < DEPOT_HOMES;
     requires keep: keep <= cache->home[home].count;
-    requires list: stores_listed(cache->home[home].full, cache->home[home].count);
-    requires apart: stores_apart_from_cache(cache, cache->home[home].full,
-             cache->home[home].count);
+    requires heads: heap_heads;
+    requires linked: heap_linked && depot_in_heap(cache);
     requires room: cache->old_count + cache->home[home].count <= UINT32_MAX;
     requires counted: homes_counted(cache);
     terminates always: \true;
     exits never: \false;
-    assigns cache->home[home], cache->old, cache->old_count, cache->full_count,
-            store_nth(cache->home[home].full, keep - 1)->next,
-            store_nth(cache->home[home].full, cache->home[home].count - 1)->next;
+    assigns cache->home[home], cache->old, cache->old_count, cache->full_count, STORE_LINKS;
     ensures count: cache->home[home].count == keep && cache->home[home].low == keep;
     ensures moved: cache->old_count + cache->full_count ==
             \old(cache->old_count) + \old(cache->full_count);
     ensures old_count: cache->old_count ==
             \old(cache->old_count) + \old(cache->home[home].count) - keep;
     ensures counted: homes_counted(cache);
+    ensures linked: heap_linked && depot_in_heap(cache);
 */
 SLABPOOL_UNDER(cache_locks)
 void stock_retire(struct kmem_cache *cache, uint32_t home, uint32_t keep);

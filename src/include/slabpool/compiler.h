@@ -51,6 +51,8 @@ struct slabpool_slot;
 #define SLABPOOL_UNROLL
 #define SLABPOOL_ALIGNOF(type) (sizeof(type) < 8 ? sizeof(type) : 8)
 #define SLABPOOL_LOCK_ATTRIBUTE(attribute)
+/* A struct that ends in an array of no length has no size for the prover: it sees the longest. */
+#define SLABPOOL_AT_MOST(n) n
 
 /*
  * Trusted leaves: functions whose contracts are taken on trust, as the prover knows neither the
@@ -133,6 +135,7 @@ uint8_t *slabpool_state_at(uint8_t *state, uintptr_t state_of_0, const void *obj
 #define SLABPOOL_NO_CACHE(cache) false
 #endif
 #define SLABPOOL_ALIGNOF(type) __alignof__(type)
+#define SLABPOOL_AT_MOST(n)
 #if defined(__clang__)
 #define SLABPOOL_LOCK_ATTRIBUTE(attribute) __attribute__((attribute))
 #else

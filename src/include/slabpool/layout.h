@@ -24,7 +24,7 @@ struct slabpool_store {
 	struct slabpool_store *next; /* in a depot list */
 	uint32_t count;              /* objects, while in the depot's list of full ones */
 	uint32_t capacity;           /* room in object[] */
-	void *object[];
+	void *object[SLABPOOL_AT_MOST(256)];
 };
 
 /* A thread's stock of free objects of one cache. Count and capacity stand beside the pointer, so
