@@ -99,6 +99,7 @@ struct kmem_cache {
 #include "../../proofs/logic/Heap.acsl"
 #include "../../proofs/logic/Shelf.acsl"
 #include "../../proofs/logic/Cache.acsl"
+#include "../../proofs/logic/Depot.acsl"
 
 /* --- shelf.c: which slab is in which list --- */
 /*@ requires memory: \valid(cache);
@@ -273,17 +274,24 @@ bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n);
 SLABPOOL_OUTSIDE(cache_locks)
 void depot_flush(struct kmem_cache *cache);
 /* An empty store, or NULL. */
-/*@ requires cache: cache_ready(cache);
-    requires capacity: 1 <= capacity <= 256;
+/*@ requires cache: depot_ready(cache);
+    requires capacity: 1 <= capacity <= MAGAZINE_MAX;
     terminates always: \true;
     exits never: \false;
-    assigns *cache->pool;
+    assigns META_CHANGES;
+    ensures ready: depot_ready(cache) && shelf_fixed{Pre, Post}(cache);
+    ensures steady: \at(cache_steady(cache), Pre) ==> cache_steady(cache);
+    ensures store: \result == \null || empty_store(\result, capacity);
+    ensures fresh: \result == \null || store_fresh(cache, \result);
 */
 struct slabpool_store *depot_store_new(struct kmem_cache *cache, uint32_t capacity);
-/*@ requires cache: cache_ready(cache);
+/*@ requires cache: depot_ready(cache);
+    requires store: store == \null || (in_store_heap(store) && store_valid(store));
     terminates always: \true;
     exits never: \false;
-    assigns *cache->pool;
+    assigns META_CHANGES;
+    ensures ready: depot_ready(cache) && shelf_fixed{Pre, Post}(cache);
+    ensures steady: \at(cache_steady(cache), Pre) ==> cache_steady(cache);
 */
 void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store);
 /* Fills the loaded magazine of a slot whose two are empty; false without memory. */

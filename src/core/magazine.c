@@ -14,7 +14,7 @@
  *                                           0 .. count-1: free objects      room
  *
  * While a store is in a magazine the count beside the pointer is the true one and the store's own
- * is stale; magazine_unload() writes it back. Outside a magazine (in a depot list) the store's
+ * is 0; magazine_unload() writes it back. Outside a magazine (in a depot list) the store's
  * own count is the true one.
  *
  * States of a store and the legal moves:
@@ -61,6 +61,8 @@ void magazine_load(struct slabpool_magazine *m, struct slabpool_store *store)
 	m->store = store;
 	slabpool_magazine_set_count(m, store ? store->count : 0);
 	m->capacity = store ? store->capacity : 0;
+	if (store)
+		store->count = 0;
 }
 
 struct slabpool_store *magazine_unload(struct slabpool_magazine *m)

@@ -154,7 +154,8 @@ void stock_full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_sto
 bool stock_has_room(const struct kmem_cache *cache)
 {
 	return cache->full_count < cache->shared &&
-	       cache->old_count < cache->shared - cache->full_count;
+	       cache->old_count < cache->shared - cache->full_count &&
+	       cache->depot_objects <= SIZE_MAX - MAGAZINE_MAX;
 }
 
 /* So many of a home's magazines are old from now on that `keep` remain. */

@@ -6,8 +6,6 @@
 #include "core/cache.h"
 #include "core/magazine.h"
 
-#include "../../proofs/logic/Depot.acsl"
-
 /* Keeps an empty store for the next exchange; false: it is not to be kept. */
 /*@ requires memory: \valid(cache);
     requires store: depot_store(cache, store);
@@ -91,7 +89,8 @@ uint32_t stock_other_home(const struct kmem_cache *cache, uint32_t home);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures exact: \result <==> cache->full_count + cache->old_count < cache->shared;
+    ensures exact: \result <==> cache->full_count + cache->old_count < cache->shared &&
+            cache->depot_objects <= SIZE_MAX - MAGAZINE_MAX;
 */
 SLABPOOL_UNDER(cache_locks)
 bool stock_has_room(const struct kmem_cache *cache);
