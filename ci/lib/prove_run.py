@@ -120,7 +120,7 @@ class Job:
                  "-wp-report", self.scratch.path("spec"),
                  "-wp-report-basename", self.out("slowest"),
                  "-report-classify", "-report-output", self.out("events.json"), *self.options]
-        if "-wp-skip-fct" in self.options:  # leaves out lemmas too
+        if self.kind == "prove" and "-wp-skip-fct" in self.options:  # leaves out lemmas too
             head += ["-then", "-wp-skip-fct=-@all", "-wp-prop=@lemma"]
         return head + ["-then", "-no-wp", "-report-csv", self.out("properties.csv")]
 
