@@ -214,7 +214,7 @@ static void links_lead(struct slab *table, uint32_t slab, uint32_t head, uint32_
       (next == SLAB_NO_SLAB && list == LIST_EMPTY ? prev : \old(cache->empty_last));
     ensures counts: counted_out{Pre, Post}(cache, list);
     ensures fixed: shelf_fixed{Pre, Post}(cache);
-    ensures links: links_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+    ensures links: slab_links_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
 */
 SLABPOOL_UNDER(cache_locks)
@@ -237,7 +237,7 @@ static void leave_list(struct kmem_cache *cache, uint32_t list, uint32_t prev, u
       (\result == SLAB_NO_SLAB && list == LIST_EMPTY ? slab : \old(cache->empty_last));
     ensures counts: counted_in{Pre, Post}(cache, list);
     ensures fixed: shelf_fixed{Pre, Post}(cache);
-    ensures links: links_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
+    ensures links: slab_links_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
     ensures free_counts: free_counts_kept{Pre, Post}(cache->arena->slab, cache->arena->pages);
 */
 SLABPOOL_UNDER(cache_locks)
