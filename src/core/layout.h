@@ -37,13 +37,16 @@ uint32_t words_a_page(uint32_t granule_shift);
 */
 size_t base_align(uint32_t pages);
 /*@ requires memory: \valid(layout);
-    requires pages: 0 < pages && pages * SLABPOOL_PAGE_SIZE <= SIZE_MAX / 2;
+    requires pages: 0 < pages < PAGE_RUN && pages * SLABPOOL_PAGE_SIZE <= SIZE_MAX / 2;
     requires shift: 3 <= granule_shift <= 12;
     terminates always: \true;
     exits never: \false;
     assigns *layout;
-    ensures apart: layout_spread(layout, pages, granule_shift) ||
-      layout_dense(layout, pages, granule_shift);
+    ensures apart:
+      layout_spread(layout, pages, pages * granules_a_page(granule_shift),
+                    pages * words_of_a_page(granule_shift)) ||
+      layout_dense(layout, pages, pages * granules_a_page(granule_shift),
+                   pages * words_of_a_page(granule_shift));
     ensures aligned: layout_aligned(layout);
 */
 void layout_choose(struct arena_layout *layout, uint32_t pages, uint32_t granule_shift);
