@@ -42,33 +42,11 @@
 #include "core/layout.h"
 #include "core/locks.h"
 
-/*@ ghost
-  /@ requires memory: \valid_read(order + (0 .. n - 1));
-     terminates always: \true;
-     exits never: \false;
-     assigns \nothing;
-     ensures natural: 0 <= idle_sum(order, n) <= free_sum(order, n);
-  @/
-  void sum_is_natural(const uint8_t *order, uint32_t n) {
-    /@ loop invariant range: 0 <= i <= n;
-       loop invariant natural: 0 <= idle_sum(order, i) <= free_sum(order, i);
-       loop assigns i;
-       loop variant n - i;
-    @/
-    for (uint32_t i = 0; i < n; i++) {
-      /@ assert weight: 0 <= idle_weight(order[i]) <= run_weight(order[i]); @/
-      /@ assert free: free_sum(order, i + 1) == free_sum(order, i) + run_weight(order[i]); @/
-      /@ assert idle: idle_sum(order, i + 1) == idle_sum(order, i) + idle_weight(order[i]); @/
-    }
-  }
-*/
+#include "../../proofs/logic/MultipleLemmas.acsl"
+#include "../../proofs/logic/ArenaLemmas.acsl"
 
 /* What is tried first where the caller names no size. */
-#if UINTPTR_MAX > 0xffffffffu
-#define ARENA_FIRST_TRY ((size_t)64 << 30)
-#else
-#define ARENA_FIRST_TRY ((size_t)256 << 20)
-#endif
+#define ARENA_FIRST_TRY ((size_t)1 << (sizeof(size_t) > 4 ? 36 : 28))
 #define ARENA_LEAST_PAGES 4u
 /* Pages opened at a time. */
 #define ARENA_STEP 64u
@@ -99,7 +77,7 @@ static void arena_place(struct arena *arena, unsigned char *at, const struct are
     exits never: \false;
     assigns arena->opened, arena->open_granules;
     ensures opened: arena->opened == pages;
-    ensures granules: arena->open_granules == pages * granules_a_page(arena->granule_shift);
+    ensures granules: granules_open(arena);
 */
 static void opened_set(struct arena *arena, uint32_t pages)
 {
@@ -174,12 +152,23 @@ void arena_exit(struct slabpool *pool, struct arena *arena)
 	const struct slabpool_platform *platform = &pool->platform;
 
 	sync_exit(pool, &arena->lock, NULL);
+	/*@ calls slabpool_platform_unreserve; */
 	platform->unreserve(platform->context, arena->reservation, arena->reserved);
 }
 
+/*@ requires platform: platform_pages(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures memory: \result ==> \valid((char *)address + (0 .. bytes - 1));
+*/
 static bool commit(struct slabpool *pool, void *address, size_t bytes)
 {
-	return pool->platform.commit(pool->platform.context, address, bytes, SLABPOOL_COMMIT) == 0;
+	int error;
+
+	/*@ calls slabpool_platform_commit; */
+	error = pool->platform.commit(pool->platform.context, address, bytes, SLABPOOL_COMMIT);
+	return error == 0;
 }
 
 /*@ requires memory: platform_pages(pool) && arena_memory(arena);
@@ -205,6 +194,7 @@ static bool commit_pages(struct slabpool *pool, struct arena *arena, uint32_t pa
 static void decommit_pages(struct slabpool *pool, struct arena *arena, uint32_t page,
 			   uint32_t pages)
 {
+	/*@ calls slabpool_platform_commit; */
 	pool->platform.commit(pool->platform.context,
 			      arena->base + (size_t)page * SLABPOOL_PAGE_SIZE,
 			      (size_t)pages * SLABPOOL_PAGE_SIZE, SLABPOOL_DECOMMIT);
@@ -228,6 +218,17 @@ static void range_put(struct arena *arena, uint32_t page, uint32_t pages, bool i
 {
 	if (pages > 0)
 		buddy_put(runs_of(arena), page, pages, idle);
+	/*@ assert numbers: arena->opened == \at(arena->opened, Pre) &&
+	      arena->pages == \at(arena->pages, Pre) && arena->granule_shift == \at(arena->granule_shift, Pre) &&
+	      arena->open_granules == \at(arena->open_granules, Pre); */
+	/*@ assert granules: granules_open(arena); */
+	/*@ assert used: arena->used[0] == \at(arena->used[0], Pre) &&
+	      arena->used[1] == \at(arena->used[1], Pre); */
+	/*@ assert tables: arena->link == \at(arena->link, Pre) &&
+	      arena->order == \at(arena->order, Pre); */
+	/*@ assert beyond: none_beyond(arena); */
+	/*@ assert idle: arena->idle_pages == idle_sum(arena->order, arena->opened); */
+	/*@ assert runs: runs_ok(arena->link, arena->order, &arena->free_run[0], arena->opened); */
 }
 
 /* Commits the tables' slices for pages from opened on. */
@@ -243,6 +244,14 @@ static bool open_tables(struct slabpool *pool, struct arena *arena, uint32_t pag
 	uint32_t from = arena->opened;
 	size_t words = arena->words_a_page;
 
+	/*@ assert words: 1 <= words <= 8; */
+	/*@ ghost product_in_order(words, 8, from); */
+	/*@ ghost product_in_order(words, 8, pages); */
+	/*@ ghost product_in_order(0, words, from); */
+	/*@ ghost product_in_order(0, words, pages); */
+	/*@ assert from_words: 0 <= words * from <= 8 * from; */
+	/*@ assert pages_words: 0 <= words * pages <= 8 * pages; */
+	/*@ assert space: (from + pages) * SLABPOOL_PAGE_SIZE <= SIZE_MAX / 2; */
 	return commit(pool, arena->state + granules_of(from, arena->granule_shift),
 		      granules_of(pages, arena->granule_shift)) &&
 	       commit(pool, arena->bits + from * words, pages * words * sizeof(uint64_t)) &&
@@ -427,8 +436,6 @@ static void used_add(struct arena *arena, uint32_t pages, enum arena_use use)
 {
 	/*@ ghost sum_is_natural(arena->order, arena->opened); */
 	arena->used[use] += pages;
-	/*@ assert links: links_kept{Pre, Here}(arena->link, arena->opened); */
-	/*@ assert heads: heads_kept_but{Pre, Here}(&arena->free_run[0], ARENA_ORDERS); */
 }
 
 /* Used pages are on their way from now on. */
@@ -445,8 +452,6 @@ SLABPOOL_UNDER(arena_locks)
 static void used_take(struct arena *arena, uint32_t pages, enum arena_use use)
 {
 	arena->used[use] -= pages;
-	/*@ assert links: links_kept{Pre, Here}(arena->link, arena->opened); */
-	/*@ assert heads: heads_kept_but{Pre, Here}(&arena->free_run[0], ARENA_ORDERS); */
 }
 
 uint32_t arena_alloc_run(struct slabpool *pool, struct arena *arena, uint32_t pages,

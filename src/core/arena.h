@@ -54,7 +54,7 @@ struct arena {
 	uint32_t slab_free GUARDED; /* unused descriptors below slab_count, by slab.next */
 	uint32_t free_run[ARENA_ORDERS] GUARDED;
 	uint64_t idle_pages GUARDED; /* free pages that still have memory */
-	uint32_t used[2] GUARDED; /* pages in slabs, pages in page runs */
+	uint64_t used[2] GUARDED; /* pages in slabs, pages in page runs */
 #undef GUARDED
 	bool tag_used[256] SLABPOOL_GUARDED(instance_locks); /* tags of live caches */
 	struct kmem_cache *fast[256]; /* by tag: the cache, if a free needs no more than its tag */

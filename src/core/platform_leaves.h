@@ -27,9 +27,9 @@ void slabpool_platform_unreserve(void *context, void *address, size_t bytes);
 /*@ requires how: how == SLABPOOL_COMMIT || how == SLABPOOL_DECOMMIT || how == SLABPOOL_DISCARD;
     terminates always: \true;
     exits never: \false;
-    assigns ((unsigned char *)address)[0 .. (how == SLABPOOL_DECOMMIT ? bytes : 0) - 1];
+    assigns ((char *)address)[0 .. (how == SLABPOOL_DECOMMIT ? bytes : 0) - 1];
     ensures memory: \result == 0 && how == SLABPOOL_COMMIT ==>
-      \valid((unsigned char *)address + (0 .. bytes - 1));
+      \valid((char *)address + (0 .. bytes - 1));
     ensures decommit: how == SLABPOOL_DECOMMIT ==> \result == 0;
 */
 int slabpool_platform_commit(void *context, void *address, size_t bytes,
