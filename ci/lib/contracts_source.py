@@ -13,7 +13,10 @@ from prove_source import (COMPILER_H, CONTRACT, KEYWORDS, TOKEN, Outline, Soundn
                           after_parens, ghost_text, headers_of, read, walk)
 
 # Ghost variables that stand for memory as a whole, or for what other threads do.
-ONLY_PROVED = ("array_memory", "array_end")
+ONLY_PROVED = ("array_memory", "array_end", "store_heap", "store_end", "meta_heap", "meta_end",
+               "arena_heap", "arena_end", "descriptor_heap", "descriptor_end", "bits_heap",
+               "bits_end", "link_heap", "link_end", "order_heap", "order_end", "map_heap",
+               "map_end", "slot_owned")
 # Whose result is memory that is new to all who wait for it to return: no frame speaks of it.
 NEW_MEMORY = {"backend_array_new": "\\result[0 .. count - 1]"}
 AT_START = {"sole_resizer": "1"}    # there is one thread

@@ -24,7 +24,7 @@ struct contracts_place {
 	size_t bytes;
 };
 
-enum { CONTRACTS_PLACES = 16, CONTRACTS_GHOSTS = 8 };
+enum { CONTRACTS_PLACES = 16, CONTRACTS_GHOSTS = 32 };
 
 struct contracts_frame {
 	struct contracts_frame *above; /* who called */

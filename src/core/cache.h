@@ -279,19 +279,21 @@ void depot_flush(struct kmem_cache *cache);
     terminates always: \true;
     exits never: \false;
     assigns META_CHANGES;
-    ensures ready: depot_ready(cache) && shelf_fixed{Pre, Post}(cache);
-    ensures steady: \at(cache_steady(cache), Pre) ==> cache_steady(cache);
+    ensures ready: depot_ready(cache);
+    ensures lists: \at(depot_in_heap(cache), Pre) ==> depot_in_heap(cache);
+    ensures shape: \at(heap_shape, Pre) ==> heap_shape;
     ensures store: \result == \null || empty_store(\result, capacity);
     ensures fresh: \result == \null || store_fresh(cache, \result);
 */
 struct slabpool_store *depot_store_new(struct kmem_cache *cache, uint32_t capacity);
 /*@ requires cache: depot_ready(cache);
-    requires store: store == \null || (in_store_heap(store) && store_valid(store));
+    requires store: store == \null || (in_store_heap(store) && store_head(store));
     terminates always: \true;
     exits never: \false;
     assigns META_CHANGES;
-    ensures ready: depot_ready(cache) && shelf_fixed{Pre, Post}(cache);
-    ensures steady: \at(cache_steady(cache), Pre) ==> cache_steady(cache);
+    ensures ready: depot_ready(cache);
+    ensures lists: \at(depot_in_heap(cache), Pre) ==> depot_in_heap(cache);
+    ensures shape: \at(heap_shape, Pre) ==> heap_shape;
 */
 void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store);
 /* Fills the loaded magazine of a slot whose two are empty; false without memory. */

@@ -85,6 +85,18 @@ void depot_store_free(struct kmem_cache *cache, struct slabpool_store *store)
 }
 
 /* Keeps an empty store for the next exchange, or frees it. */
+/*@ requires cache: depot_ready(cache);
+    requires lists: depot_in_heap(cache) && heap_shape;
+    requires store: store == \null || in_store_heap(store);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->spare, cache->spare_count, STORE_LINKS, META_CHANGES;
+    ensures ready: depot_ready(cache);
+    ensures lists: depot_in_heap(cache);
+    ensures shape: heap_shape;
+    ensures nothing: store == \null ==> cache->spare == \old(cache->spare) &&
+            cache->spare_count == \old(cache->spare_count);
+*/
 SLABPOOL_UNDER(cache_locks)
 static void put_away(struct kmem_cache *cache, struct slabpool_store *store)
 {
@@ -113,6 +125,21 @@ static uint32_t next_capacity(struct slabpool_slot *slot, uint32_t capacity, uin
 }
 
 /* An empty store for a slot that had one of this capacity. */
+/*@ requires cache: depot_ready(cache);
+    requires lists: depot_in_heap(cache) && heap_shape;
+    requires limits: depot_limits(cache);
+    requires slot: slot_apart(cache, slot) && slot_owned == slot;
+    requires apart: cache->spare == \null || store_not_owned(cache->spare);
+    requires capacity: 1 <= capacity <= cache->limit;
+    terminates always: \true;
+    exits never: \false;
+    assigns slot->grows, cache->spare, cache->spare_count, STORE_LINKS, META_CHANGES;
+    ensures ready: depot_ready(cache);
+    ensures lists: depot_in_heap(cache);
+    ensures shape: heap_shape;
+    ensures store: \result == \null || (in_store_heap(\result) && store_not_owned(\result));
+    ensures grows: slot->grows;
+*/
 SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *spare_get(struct kmem_cache *cache, struct slabpool_slot *slot,
 					uint32_t capacity)
@@ -122,16 +149,37 @@ static struct slabpool_store *spare_get(struct kmem_cache *cache, struct slabpoo
 	capacity = next_capacity(slot, capacity, cache->limit);
 	if (capacity == cache->limit)
 		store = stock_spare_get(cache);
+	/*@ assert slot: slot->loaded.store == \at(slot->loaded.store, Pre) &&
+	      slot->spare.store == \at(slot->spare.store, Pre); */
 	return store ? store : depot_store_new(cache, capacity);
 }
 
 /* Takes a full magazine of another home, or else an old one. */
+/*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
+    requires range: home < DEPOT_HOMES;
+    requires lists: depot_in_heap(cache) && heap_shape;
+    requires counted: homes_counted(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->home[0 .. DEPOT_HOMES - 1], cache->full_count, cache->old, cache->old_count,
+            STORE_LINKS;
+    ensures lists: depot_in_heap(cache);
+    ensures shape: heap_shape;
+    ensures counted: homes_counted(cache);
+    ensures one_less: \result != \null ==> cache->full_count + cache->old_count ==
+            \old(cache->full_count + cache->old_count) - 1;
+    ensures kept: \result == \null ==> cache->full_count == \old(cache->full_count) &&
+            cache->old_count == \old(cache->old_count);
+    ensures store: store_or_none(\result);
+*/
 SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *other_get(struct kmem_cache *cache, uint32_t home)
 {
 	uint32_t other = stock_other_home(cache, home);
 
-	return other < DEPOT_HOMES ? stock_full_get(cache, other) : stock_old_get(cache);
+	if (other < DEPOT_HOMES)
+		return stock_full_get(cache, other);
+	return stock_old_get(cache);
 }
 
 /* What lay in the depot for all of retain_ms is not needed: the rest was enough. */
@@ -183,12 +231,21 @@ void depot_flush(struct kmem_cache *cache)
 /* What was full in the depot is soon allocated, and has been cold since it was freed. Measured
  * with 100,000 objects freed in order and at random, in ns a pair: 22 to 16 and 25 to 21 at 1 KiB,
  * 39 to 29 and 56 to 35 at 8 KiB; but 9 to 11 at 16 bytes, where several share a line. */
+/*@ requires memory: \valid_read(cache) && store_head((struct slabpool_store *)store);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
 static void prefetch(const struct kmem_cache *cache, const struct slabpool_store *store)
 {
 	uint32_t k;
 
 	if (cache->geometry.stride < PREFETCH_STRIDE)
 		return;
+	/*@ loop invariant range: 0 <= k <= store->count;
+	    loop assigns k;
+	    loop variant store->count - k;
+	*/
 	for (k = 0; k < store->count; k++) {
 		SLABPOOL_PREFETCH(slabpool_state_at(cache->hot.state, cache->hot.state_of_0,
 						    store->object[k], cache->hot.granule_shift));
@@ -206,10 +263,10 @@ static void prefetch(const struct kmem_cache *cache, const struct slabpool_store
     terminates always: \true;
     exits never: \false;
     assigns cache->depot_objects, cache->exchanges, slot->loaded, slot->grows,
-            slot->loaded.store->count;
+            slot->loaded.store->count, store->count;
     ensures former: \result == \old(slot->loaded.store) &&
             (\result == \null || store_valid(\result) && \result->count == 0);
-    ensures loaded: slot->loaded.store == store && slot->loaded.count == store->count &&
+    ensures loaded: slot->loaded.store == store && slot->loaded.count == \old(store->count) &&
             slot->loaded.capacity == store->capacity;
     ensures moved: cache->depot_objects + slot->loaded.count == \old(cache->depot_objects);
     ensures slot: magazine_of_slot(cache, slot, &slot->loaded);
@@ -221,22 +278,58 @@ static struct slabpool_store *exchange(struct kmem_cache *cache, struct slabpool
 {
 	struct slabpool_store *former = magazine_unload(&slot->loaded);
 
+	/*@ assert count: store->count == \at(store->count, Pre); */
+	/*@ assert capacity: store->capacity == \at(store->capacity, Pre); */
+	/*@ assert objects: store_keeps{Pre, Here}(store, store->count); */
+	/*@ assert none_null: store_none_null(store, store->count); */
+	/*@ assert distinct: store_distinct(store, store->count); */
+	/*@ assert whole: store_valid(store); */
 	cache->depot_objects -= store->count;
 	cache_count(&cache->exchanges);
 	slot->grows = true;
+	/*@ assert still: store->count == \at(store->count, Pre) && store_valid(store); */
 	magazine_load(&slot->loaded, store);
 	return former;
 }
 
 /* Exchanges the empty loaded magazine for a full one of the depot, if there is one. */
+/*@ requires cache: depot_ready(cache);
+    requires lists: depot_in_heap(cache) && heap_shape;
+    requires store: store == \null || (in_store_heap(store) && depot_store(cache, store) &&
+             store->count <= cache->depot_objects && store_apart_from_slot(store, slot) &&
+             stores_apart(store, slot->loaded.store));
+    requires slot: magazine_of_slot(cache, slot, &slot->loaded) && slot_apart(cache, slot);
+    requires loaded: slot->loaded.store == \null || in_store_heap(slot->loaded.store);
+    requires empty: slot->loaded.count == 0;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->depot_objects, cache->exchanges, slot->loaded, slot->grows,
+            slot->loaded.store->count, store->count, cache->spare, cache->spare_count,
+            STORE_LINKS, META_CHANGES;
+    ensures none: \result <==> store != \null;
+    ensures loaded: \result ==> slot->loaded.store == store &&
+            slot->loaded.count == \old(store->count);
+    ensures moved: \result ==>
+            cache->depot_objects + slot->loaded.count == \old(cache->depot_objects);
+    ensures kept: !\result ==> cache->depot_objects == \old(cache->depot_objects) &&
+            slot->loaded.count == 0;
+    ensures lists: depot_in_heap(cache);
+    ensures shape: heap_shape;
+*/
 SLABPOOL_UNDER(cache_locks)
 static bool exchange_for(struct kmem_cache *cache, struct slabpool_slot *slot,
 			 struct slabpool_store *store)
 {
+	struct slabpool_store *former;
+
 	if (!store)
 		return false;
 	prefetch(cache, store);
-	put_away(cache, exchange(cache, slot, store));
+	former = exchange(cache, slot, store);
+	/*@ assert linked: heap_linked; */
+	/*@ assert lists: depot_in_heap(cache); */
+	/*@ assert count: slot->loaded.count == \at(store->count, Pre); */
+	put_away(cache, former);
 	return true;
 }
 
@@ -346,26 +439,41 @@ void depot_accept(struct kmem_cache *cache, struct slabpool_slot *slot)
 }
 
 /* Puts what a magazine holds into a home, unless there is much. */
-/*@ requires memory: \valid(cache);
+/*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
     requires range: home < DEPOT_HOMES;
-    requires magazine: magazine_of_thread(cache, m);
-    requires room: cache->depot_objects + m->count <= SIZE_MAX;
+    requires magazine: magazine_in_heap(cache, m);
+    requires lists: depot_in_heap(cache) && heap_shape;
     requires counted: homes_counted(cache);
     terminates always: \true;
     exits never: \false;
     assigns cache->home[home], cache->full_count, cache->depot_objects, *m, m->store->count,
-            m->store->next;
+            STORE_LINKS;
     ensures moved: cache->depot_objects + m->count == \old(cache->depot_objects + m->count);
     ensures whole: m->count == 0 || m->count == \old(m->count);
-    ensures magazine: magazine_of_thread(cache, m);
+    ensures magazine: magazine_in_heap(cache, m);
     ensures counted: homes_counted(cache);
+    ensures lists: depot_in_heap(cache);
+    ensures shape: heap_shape;
 */
 SLABPOOL_UNDER(cache_locks)
 static void leave(struct kmem_cache *cache, uint32_t home, struct slabpool_magazine *m)
 {
+	struct slabpool_store *store;
+
 	if (!m->count || cache->home[home].count >= HOME_LEFT || !stock_has_room(cache))
 		return;
-	stock_full_put(cache, home, magazine_unload(m));
+	/*@ assert some: m->store != \null && in_store_heap(m->store); */
+	/*@ assert apart: store_apart_from_cache(m->store, cache); */
+	store = magazine_unload(m);
+	/*@ assert bounded: store->count <= MAGAZINE_MAX; */
+	/*@ assert homes: homes_kept{Pre, Here}(cache) &&
+	      cache->full_count == \at(cache->full_count, Pre); */
+	/*@ assert objects: cache->depot_objects == \at(cache->depot_objects, Pre) &&
+	      store->count == \at(m->count, Pre); */
+	/*@ assert shape: heap_linked; */
+	/*@ assert lists: depot_in_heap(cache); */
+	/*@ assert counts: homes_counted(cache); */
+	stock_full_put(cache, home, store);
 }
 
 void depot_leave(struct kmem_cache *cache, struct slabpool_slot *slot)

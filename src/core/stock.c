@@ -45,7 +45,7 @@ struct slabpool_store *stock_spare_get(struct kmem_cache *cache)
 {
 	struct slabpool_store *store = NULL;
 
-	if (cache->spare_count)
+	if (cache->spare_count && cache->spare)
 		store = magazine_list_pop(&cache->spare);
 	if (store)
 		cache->spare_count--;
@@ -105,11 +105,13 @@ struct slabpool_store *stock_full_get(struct kmem_cache *cache, uint32_t home)
 {
 	struct slabpool_store *store = NULL;
 
-	if (cache->home[home].count)
+	if (cache->home[home].count && cache->home[home].full)
 		store = magazine_list_pop(&cache->home[home].full);
 	/*@ assert counts: homes_counted(cache); */
+	/*@ assert homes: homes_in_heap(cache); */
 	if (store)
 		count_less(cache, home);
+	/*@ assert homes_still: homes_in_heap(cache); */
 	return store;
 }
 
@@ -117,10 +119,16 @@ struct slabpool_store *stock_old_get(struct kmem_cache *cache)
 {
 	struct slabpool_store *store = NULL;
 
-	if (cache->old_count)
+	if (cache->old_count && cache->old)
 		store = magazine_list_pop(&cache->old);
+	/*@ assert linked: heap_linked; */
+	/*@ assert counts: homes_counted(cache); */
+	/*@ assert homes: homes_in_heap(cache); */
+	/*@ assert lists: depot_in_heap(cache); */
 	if (store)
 		cache->old_count--;
+	/*@ assert sum: homes_sum(cache) == cache->full_count; */
+	/*@ assert low: homes_low(cache); */
 	return store;
 }
 

@@ -7,8 +7,9 @@
 #include "core/magazine.h"
 
 /* Keeps an empty store for the next exchange; false: it is not to be kept. */
-/*@ requires memory: \valid(cache);
-    requires store: depot_store(cache, store);
+/*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
+    requires lists: depot_in_heap(cache) && heap_shape;
+    requires store: in_store_heap(store);
     terminates always: \true;
     exits never: \false;
     assigns cache->spare, cache->spare_count, store->next;
@@ -18,15 +19,17 @@
             store->next == \old(store->next) &&
             cache->spare_count == \old(cache->spare_count);
     ensures size: \result ==> store->capacity == cache->limit;
+    ensures lists: depot_in_heap(cache);
+    ensures linked: heap_linked;
 */
 SLABPOOL_UNDER(cache_locks)
 bool stock_spare_put(struct kmem_cache *cache, struct slabpool_store *store);
 /* One of the empty stores, all of them of the size of the cache's limit; NULL: none. */
-/*@ requires memory: \valid(cache);
-    requires head: depot_head(cache, cache->spare);
+/*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
+    requires lists: depot_in_heap(cache) && heap_shape;
     terminates always: \true;
     exits never: \false;
-    assigns cache->spare, cache->spare_count, cache->spare->next;
+    assigns cache->spare, cache->spare_count, STORE_LINKS;
     ensures none: \result == \null <==>
             \old(cache->spare_count) == 0 || \old(cache->spare) == \null;
     ensures kept: \result == \null ==> cache->spare == \old(cache->spare) &&
@@ -34,33 +37,38 @@ bool stock_spare_put(struct kmem_cache *cache, struct slabpool_store *store);
     ensures taken: \result != \null ==> \result == \old(cache->spare) &&
             cache->spare == \old(cache->spare->next) && \result->next == \null &&
             cache->spare_count == \old(cache->spare_count) - 1;
+    ensures lists: depot_in_heap(cache);
+    ensures linked: heap_linked;
 */
 SLABPOOL_UNDER(cache_locks)
 struct slabpool_store *stock_spare_get(struct kmem_cache *cache);
 
 /* The last used full magazine of a home; NULL: none. */
-/*@ requires memory: \valid(cache);
+/*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
     requires range: home < DEPOT_HOMES;
-    requires head: depot_head(cache, cache->home[home].full);
+    requires lists: depot_in_heap(cache) && heap_shape;
     requires counted: homes_counted(cache);
     terminates always: \true;
     exits never: \false;
-    assigns cache->home[home], cache->full_count, cache->home[home].full->next;
+    assigns cache->home[home], cache->full_count, STORE_LINKS;
     ensures none: \result == \null <==> !has_full{Pre}(cache, home);
     ensures kept: \result == \null ==> homes_kept{Pre, Post}(cache) &&
             cache->full_count == \old(cache->full_count);
     ensures taken: \result != \null ==> home_popped{Pre, Post}(cache, home, \result) &&
             cache->full_count == \old(cache->full_count) - 1;
     ensures counted: homes_counted(cache);
+    ensures lists: depot_in_heap(cache);
+    ensures linked: heap_linked;
 */
 SLABPOOL_UNDER(cache_locks)
 struct slabpool_store *stock_full_get(struct kmem_cache *cache, uint32_t home);
 /* The last of the old magazines to become old; NULL: none. */
-/*@ requires memory: \valid(cache);
-    requires head: depot_head(cache, cache->old);
+/*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
+    requires lists: depot_in_heap(cache) && heap_shape;
+    requires counted: homes_counted(cache);
     terminates always: \true;
     exits never: \false;
-    assigns cache->old, cache->old_count, cache->old->next;
+    assigns cache->old, cache->old_count, STORE_LINKS;
     ensures none: \result == \null <==>
             \old(cache->old_count) == 0 || \old(cache->old) == \null;
     ensures kept: \result == \null ==> cache->old == \old(cache->old) &&
@@ -68,6 +76,9 @@ struct slabpool_store *stock_full_get(struct kmem_cache *cache, uint32_t home);
     ensures taken: \result != \null ==> \result == \old(cache->old) &&
             cache->old == \old(cache->old->next) && \result->next == \null &&
             cache->old_count == \old(cache->old_count) - 1;
+    ensures counted: homes_counted(cache);
+    ensures lists: depot_in_heap(cache);
+    ensures linked: heap_linked;
 */
 SLABPOOL_UNDER(cache_locks)
 struct slabpool_store *stock_old_get(struct kmem_cache *cache);
@@ -95,9 +106,10 @@ uint32_t stock_other_home(const struct kmem_cache *cache, uint32_t home);
 SLABPOOL_UNDER(cache_locks)
 bool stock_has_room(const struct kmem_cache *cache);
 /* Puts a magazine with objects into a home. */
-/*@ requires memory: \valid(cache);
+/*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
     requires range: home < DEPOT_HOMES;
-    requires store: depot_store(cache, store);
+    requires lists: depot_in_heap(cache) && heap_shape;
+    requires store: in_store_heap(store);
     requires room: cache->full_count < UINT32_MAX &&
              cache->depot_objects + store->count <= SIZE_MAX;
     requires counted: homes_counted(cache);
@@ -108,6 +120,8 @@ bool stock_has_room(const struct kmem_cache *cache);
     ensures count: cache->full_count == \old(cache->full_count) + 1;
     ensures objects: cache->depot_objects == \old(cache->depot_objects) + store->count;
     ensures counted: homes_counted(cache);
+    ensures lists: depot_in_heap(cache);
+    ensures linked: heap_linked;
 */
 SLABPOOL_UNDER(cache_locks)
 void stock_full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_store *store);
@@ -115,8 +129,7 @@ void stock_full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_sto
 /*@ requires memory: \valid(cache) && cache_apart_from_stores(cache);
     requires range: home < DEPOT_HOMES;
     requires keep: keep <= cache->home[home].count;
-    requires heads: heap_heads;
-    requires linked: heap_linked && depot_in_heap(cache);
+    requires lists: depot_in_heap(cache) && heap_shape;
     requires room: cache->old_count + cache->home[home].count <= UINT32_MAX;
     requires counted: homes_counted(cache);
     terminates always: \true;
@@ -128,7 +141,8 @@ void stock_full_put(struct kmem_cache *cache, uint32_t home, struct slabpool_sto
     ensures old_count: cache->old_count ==
             \old(cache->old_count) + \old(cache->home[home].count) - keep;
     ensures counted: homes_counted(cache);
-    ensures linked: heap_linked && depot_in_heap(cache);
+    ensures lists: depot_in_heap(cache);
+    ensures linked: heap_linked;
 */
 SLABPOOL_UNDER(cache_locks)
 void stock_retire(struct kmem_cache *cache, uint32_t home, uint32_t keep);

@@ -68,6 +68,13 @@ struct slabpool_slot *thread_slot(const struct kmem_cache *cache)
 	return record->slot == slots_none ? &slots_none[0] : thread_slot_in(record, cache);
 }
 
+/*@ requires memory: \valid_read(record);
+    terminates always: \true;
+    exits never: \false;
+    assigns slabpool_thread_current, slabpool_thread_slots;
+    ensures current: slabpool_thread_current == record;
+    ensures slots: slabpool_thread_slots == record->slot;
+*/
 static void use_record(struct thread_record *record)
 {
 	slabpool_thread_current = record;
