@@ -149,11 +149,9 @@ int arena_init(struct slabpool *pool, struct arena *arena, size_t bytes, uint32_
 
 void arena_exit(struct slabpool *pool, struct arena *arena)
 {
-	const struct slabpool_platform *platform = &pool->platform;
-
 	sync_exit(pool, &arena->lock, NULL);
 	/*@ calls slabpool_platform_unreserve; */
-	platform->unreserve(platform->context, arena->reservation, arena->reserved);
+	pool->platform.unreserve(pool->platform.context, arena->reservation, arena->reserved);
 }
 
 /*@ requires platform: platform_pages(pool);
@@ -228,7 +226,8 @@ static void range_put(struct arena *arena, uint32_t page, uint32_t pages, bool i
 	      arena->order == \at(arena->order, Pre); */
 	/*@ assert beyond: none_beyond(arena); */
 	/*@ assert idle: arena->idle_pages == idle_sum(arena->order, arena->opened); */
-	/*@ assert runs: runs_ok(arena->link, arena->order, &arena->free_run[0], arena->opened); */
+	/*@ assert runs: runs_ok(arena->link, arena->order, &arena->free_run[0],
+	                         arena->opened); */
 }
 
 /* Commits the tables' slices for pages from opened on. */
