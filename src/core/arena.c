@@ -41,7 +41,6 @@
 #include "core/instance.h"
 #include "core/layout.h"
 #include "core/locks.h"
-
 #include "../../proofs/logic/MultipleLemmas.acsl"
 #include "../../proofs/logic/ArenaLemmas.acsl"
 
@@ -217,7 +216,8 @@ static void range_put(struct arena *arena, uint32_t page, uint32_t pages, bool i
 	if (pages > 0)
 		buddy_put(runs_of(arena), page, pages, idle);
 	/*@ assert numbers: arena->opened == \at(arena->opened, Pre) &&
-	      arena->pages == \at(arena->pages, Pre) && arena->granule_shift == \at(arena->granule_shift, Pre) &&
+	      arena->pages == \at(arena->pages, Pre) &&
+	      arena->granule_shift == \at(arena->granule_shift, Pre) &&
 	      arena->open_granules == \at(arena->open_granules, Pre); */
 	/*@ assert granules: granules_open(arena); */
 	/*@ assert used: arena->used[0] == \at(arena->used[0], Pre) &&
