@@ -178,58 +178,6 @@ void shelf_remove(struct kmem_cache *cache, uint32_t slab);
 SLABPOOL_UNDER(cache_locks)
 uint32_t shelf_pick(const struct kmem_cache *cache);
 
-/* --- slabs.c: new slabs, and old ones given back --- */
-/* The clock, and the option retain_ms, in seconds. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache->pool;
-*/
-uint32_t slabs_now(struct kmem_cache *cache);
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-*/
-uint32_t slabs_retain(const struct kmem_cache *cache);
-/* Makes one slab and files it; takes the lock itself. False without memory. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-SLABPOOL_OUTSIDE(cache_locks)
-bool slabs_add(struct kmem_cache *cache);
-/* Gives empty slabs back while they are more than keep_bytes or older than max_age seconds.
- * Takes the lock itself. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-SLABPOOL_OUTSIDE(cache_locks)
-void slabs_trim(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age);
-/* What the options say about retention, after a slab became empty. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-SLABPOOL_OUTSIDE(cache_locks)
-void slabs_trim_default(struct kmem_cache *cache);
-/* Gives all slabs back, their memory idle: the cache is destroyed. Takes the lock itself. */
-/*@ requires cache: cache_ready(cache);
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena, *cache->pool;
-    ensures identity: cache_identity_kept{Pre, Post}(cache);
-*/
-SLABPOOL_OUTSIDE(cache_locks)
-void slabs_close(struct kmem_cache *cache);
-
 /* One more of what is counted; the count stays at its end. */
 /*@ requires memory: \valid(count);
     terminates always: \true;
@@ -244,26 +192,6 @@ static inline void cache_count(uint64_t *count)
 }
 
 /* --- depot.c: between magazines and slabs --- */
-/* Takes up to n objects out of slabs, ascending. Their state bytes stay 0. */
-/*@ requires cache: cache_ready(cache);
-    requires room: \valid(objects + (0 .. n - 1));
-    terminates always: \true;
-    exits never: \false;
-    assigns objects[0 .. n - 1], *cache, *cache->arena;
-    ensures bounded: \result <= n;
-    ensures fewer: cache->free_objects == \old(cache->free_objects) - \result;
-*/
-SLABPOOL_UNDER(cache_locks)
-uint32_t depot_take(struct kmem_cache *cache, void **objects, uint32_t n);
-/* Gives n objects back to their slabs. True if a slab became empty. */
-/*@ requires cache: cache_ready(cache);
-    requires objects: \valid_read(objects + (0 .. n - 1));
-    terminates always: \true;
-    exits never: \false;
-    assigns *cache, *cache->arena;
-*/
-SLABPOOL_UNDER(cache_locks)
-bool depot_give(struct kmem_cache *cache, void *const *objects, uint32_t n);
 /* Empties the depot into the slabs; takes the lock itself. */
 /*@ requires cache: cache_ready(cache);
     terminates always: \true;

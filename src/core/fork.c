@@ -27,6 +27,7 @@
  */
 #include "core/instance.h"
 #include "core/lookup.h"
+#include "core/slabs.h"
 #include "core/sync.h"
 #include "core/thread.h"
 

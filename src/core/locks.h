@@ -4,6 +4,7 @@
 #define SLABPOOL_CORE_LOCKS_H
 
 #include "core/instance.h"
+#include "core/slabs.h"
 #include "core/sync.h"
 
 /* The instance's lists may have changed. An empty list has no end. */

@@ -16,19 +16,31 @@
  *
  * Observe: slabpool_cache_info(): grows, releases, slabs, empty_slabs.
  */
-#include "core/instance.h"
+#include "core/slabs.h"
 #include "core/locks.h"
-#include "core/lookup.h"
 #include "core/memory.h"
 
+#include "../../proofs/logic/MultipleLemmas.acsl"
+#include "../../proofs/logic/PowerLemmas.acsl"
+
+/*@ requires memory: \valid_read(cache);
+    requires order: cache->geometry.order <= GEOMETRY_MAX_ORDER;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures bytes: \result == run_bytes(cache);
+*/
 static size_t slab_run_bytes(const struct kmem_cache *cache)
 {
-	return SLABPOOL_PAGE_SIZE << cache->geometry.order;
+	uint32_t shift = SLABPOOL_PAGE_SHIFT + cache->geometry.order;
+
+	/*@ ghost run_is_power(shift); */
+	return (size_t)1 << shift;
 }
 
 uint32_t slabs_now(struct kmem_cache *cache)
 {
-	return (uint32_t)(sync_clock(cache->pool) / 1000);
+	return (uint32_t)(sync_clock(cache->pool) / 1000 % ((uint64_t)UINT32_MAX + 1));
 }
 
 uint32_t slabs_retain(const struct kmem_cache *cache)
@@ -61,13 +73,37 @@ static void construct_all(struct kmem_cache *cache, uint32_t which, bool fresh)
 }
 
 /* The colour for the next slab: bytes before its first object. */
+/*@ requires memory: \valid(cache);
+    requires geometry: cache_geometry(cache);
+    requires next: cache->colour_next < cache->geometry.colours;
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->colour_next;
+    ensures next: cache->colour_next < cache->geometry.colours;
+    ensures colour: \result == \old(cache->colour_next) * cache->geometry.colour_off;
+    ensures fits: slab_sizes(cache->geometry.capacity, \result, cache->geometry.stride,
+      run_bytes(cache));
+*/
+SLABPOOL_UNDER(cache_locks)
+static uint32_t colour_step(struct kmem_cache *cache)
+{
+	uint32_t next = cache->colour_next;
+	uint32_t colour;
+
+	/*@ assert fits: slab_sizes(cache->geometry.capacity, next * cache->geometry.colour_off,
+	      cache->geometry.stride, run_bytes(cache)); */
+	/*@ ghost product_in_order(0, cache->geometry.capacity, cache->geometry.stride); */
+	colour = next * cache->geometry.colour_off;
+	cache->colour_next = (next + 1) % cache->geometry.colours;
+	return colour;
+}
+
 static uint32_t next_colour(struct kmem_cache *cache)
 {
 	uint32_t colour;
 
 	cache_lock(cache);
-	colour = cache->colour_next * cache->geometry.colour_off;
-	cache->colour_next = (cache->colour_next + 1) % cache->geometry.colours;
+	colour = colour_step(cache);
 	cache_unlock(cache);
 	return colour;
 }
@@ -116,7 +152,33 @@ static void slab_release(struct kmem_cache *cache, uint32_t which, bool idle)
 	arena_free_run(cache->pool, arena, page, pages, ARENA_SLAB, idle);
 }
 
+/* From one time to a later one; the clock of seconds may have passed its end between them. */
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures seconds: \result == seconds_between(then, now);
+*/
+static uint32_t age_of(uint32_t then, uint32_t now)
+{
+	return now >= then ? now - then : UINT32_MAX - then + now + 1;
+}
+
 /* True if the oldest empty slab is to go. */
+/*@ requires memory: shelf_memory(cache);
+    requires order: cache->geometry.order <= GEOMETRY_MAX_ORDER;
+    requires oldest: cache->empty_last == SLAB_NO_SLAB || on_shelf(cache, cache->empty_last);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures none: \result ==> cache->empty_last != SLAB_NO_SLAB;
+    ensures many: cache->empty_last != SLAB_NO_SLAB &&
+      cache->empty_slabs > keep_bytes / run_bytes(cache) ==> \result;
+    ensures old: cache->empty_last != SLAB_NO_SLAB &&
+      seconds_between(cache->arena->slab[cache->empty_last].stamp, now) >= max_age ==> \result;
+    ensures neither: cache->empty_last != SLAB_NO_SLAB &&
+      cache->empty_slabs <= keep_bytes / run_bytes(cache) &&
+      seconds_between(cache->arena->slab[cache->empty_last].stamp, now) < max_age ==> !\result;
+*/
 SLABPOOL_UNDER(cache_locks)
 static bool oldest_is_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t max_age,
 			  uint32_t now)
@@ -125,8 +187,9 @@ static bool oldest_is_due(struct kmem_cache *cache, size_t keep_bytes, uint32_t 
 
 	if (oldest == SLAB_NO_SLAB)
 		return false;
-	return cache->empty_slabs * slab_run_bytes(cache) > keep_bytes ||
-	       now - cache->arena->slab[oldest].stamp >= max_age;
+	if (cache->empty_slabs > keep_bytes / slab_run_bytes(cache))
+		return true;
+	return age_of(cache->arena->slab[oldest].stamp, now) >= max_age;
 }
 
 /* Takes the slabs that are to go out of the lists: a chain by their next field. */
