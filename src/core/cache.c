@@ -34,9 +34,19 @@
 #include "core/lookup.h"
 #include "core/memory.h"
 #include "core/thread.h"
+#include "../../proofs/logic/Claim.acsl"
 
 _Static_assert(offsetof(struct kmem_cache, hot) == 0, "inline.h takes a cache for its hot part");
 
+/* Once an instance. */
+/*@ requires memory: \valid_read(cache) && \valid(cache->pool) && reports_known(cache->pool);
+    requires apart: \separated(&cache->pool->warned_ctor_zero, cache, &cache->pool->platform,
+      &cache->pool->options);
+    terminates always: \true;
+    exits ended: \true;
+    assigns cache->pool->warned_ctor_zero;
+    ensures once: cache->pool->warned_ctor_zero != 0;
+*/
 static SLABPOOL_COLD void warn_ctor_zero(struct kmem_cache *cache)
 {
 	struct slabpool_report report = {
@@ -50,11 +60,22 @@ static SLABPOOL_COLD void warn_ctor_zero(struct kmem_cache *cache)
 	check_report(cache->pool, &report);
 }
 
+/*@ requires memory: \valid_read(cache) && \valid(cache->pool) && reports_known(cache->pool);
+    requires apart: \separated(&cache->pool->warned_ctor_zero, cache, &cache->pool->platform,
+      &cache->pool->options);
+    requires object: \valid((char *)object + (0 .. cache->size - 1));
+    terminates always: \true;
+    exits ended: \true;
+    assigns cache->pool->warned_ctor_zero, ((char *)object)[0 .. cache->size - 1];
+    ensures same: \result == object;
+    ensures zero: \forall integer k; 0 <= k < \old(cache->size) ==> ((char *)object)[k] == 0;
+*/
 static inline void *zero(struct kmem_cache *cache, void *object)
 {
 	if (SLABPOOL_UNLIKELY(cache->ctor != NULL))
 		warn_ctor_zero(cache);
-	return memset(object, 0, cache->size);
+	memory_zero(object, cache->size);
+	return object;
 }
 
 bool cache_has_ctor(const struct kmem_cache *cache)
@@ -78,6 +99,11 @@ static void *take_object(struct kmem_cache *cache)
 	return slabpool_magazine_pop(&slot->loaded, slot->loaded.count - 1);
 }
 
+/*@ requires memory: \valid_read(cache) && \valid_read(cache->pool) && event_known(cache->pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+*/
 static void event_alloc(struct kmem_cache *cache, gfp_t gfp, const void *object)
 {
 	struct slabpool_event event = {
@@ -89,6 +115,11 @@ static void event_alloc(struct kmem_cache *cache, gfp_t gfp, const void *object)
 		instance_event(cache->pool, &event);
 }
 
+/*@ requires memory: \valid_read(cache) && \valid_read(cache->pool) && reports_known(cache->pool);
+    terminates always: \true;
+    exits ended: \true;
+    assigns \nothing;
+*/
 static void report_dead(struct kmem_cache *cache, const char *call)
 {
 	struct slabpool_report report = {
@@ -187,46 +218,164 @@ static inline void push(struct kmem_cache *cache, void *object)
 		slabpool_magazine_push(&slot->loaded, slot->loaded.count, object);
 }
 
-/* By page map and descriptor: p is the start of an object of this cache that is not in its slab. */
-static bool confirmed(struct kmem_cache *cache, const void *object)
+/* By page map and descriptor: at this offset an object of this cache starts, and it is not in its
+ * slab. */
+/*@ requires cache: \valid_read(cache) && arena_tables(cache->arena);
+    requires slabs: slabs_whole(cache->arena, cache->arena->pages);
+    requires inside: offset < arena_bytes(cache->arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> object_taken(cache, offset);
+*/
+SLABPOOL_UNDER(cache_locks)
+static bool is_taken(struct kmem_cache *cache, size_t offset)
 {
 	const struct arena *arena = cache->arena;
-	size_t offset = lookup_offset(arena, object);
 	uint32_t which = lookup_slab(arena, offset), index;
 	bool taken;
 
+	/*@ assert owner: which == page_owner(arena, offset / LOOKUP_PAGE_BYTES); */
 	if (which == SLAB_NO_SLAB || arena->slab[which].owner != cache)
 		return false;
+	/*@ assert whole: slab_whole(arena, which); */
 	index = lookup_object(arena, which, offset);
-	if (index == SLAB_NO_OBJECT || lookup_address(arena, which, index) != object)
+	/*@ assert holds: \forall integer i; taken_of_slab(arena, which, i, offset) ==>
+	      object_holds(&arena->slab[which], i, offset - run_start(arena, which)); */
+	if (index == SLAB_NO_OBJECT || lookup_start(arena, which, index) != offset) {
+		/*@ assert none: \forall integer i; !taken_of_slab(arena, which, i, offset); */
 		return false;
-	cache_lock(cache);
+	}
 	taken = !slab_is_free(&arena->slab[which], index);
+	/*@ assert one: taken != 0 <==> taken_of_slab(arena, which, index, offset); */
+	/*@ assert there: taken != 0 <==> taken_there(cache, which, offset); */
+	return taken;
+}
+
+/*@ requires cache: cache_ready(cache) && cache_states(cache);
+    requires apart: cache_tables_apart(cache);
+    requires inside: offset < arena_bytes(cache->arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->lock, CACHE_PROTECTED(cache), CACHE_PROTECTED_SLABS(cache);
+    ensures exact: \result <==> object_taken(cache, offset);
+    ensures hot: hot_kept{Pre, Post}(&cache->hot);
+    ensures states: table_kept{Pre, Post}(\old(cache->hot.state));
+    ensures setup: cache->confirm == \old(cache->confirm) && cache->pool == \old(cache->pool) &&
+      cache->arena == \old(cache->arena) &&
+      cache->arena->address == \old(cache->arena->address) &&
+      cache->arena->open_granules == \old(cache->arena->open_granules);
+    ensures still: cache_states(cache) && cache_tables_apart(cache);
+*/
+SLABPOOL_OUTSIDE(cache_locks)
+static bool confirmed(struct kmem_cache *cache, size_t offset)
+{
+	bool taken;
+
+	cache_lock(cache);
+	taken = is_taken(cache, offset);
 	cache_unlock(cache);
 	return taken;
 }
 
-/* If object is a live object of this cache: it is no longer. */
-static bool claim(struct kmem_cache *cache, const void *object)
+/* The state byte of a pointer's granule if it is the cache's tag, else NULL. */
+/*@ requires cache: cache_states(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result != \null <==> tag_at(cache, (void *)object);
+    ensures byte: \result != \null ==>
+      \result == cache->hot.state + granule(&cache->hot, (void *)object);
+    ensures inside: \result != \null ==> cache->arena->address <= (uintptr_t)object &&
+      (uintptr_t)object - cache->arena->address < arena_bytes(cache->arena);
+*/
+static uint8_t *tagged_byte(struct kmem_cache *cache, const void *object)
 {
 	/* All granules, while the fast path may know of fewer; and the tag, where it has none. */
 	size_t granules = slabpool_load_size(&cache->arena->open_granules);
 	size_t granule = slabpool_granule_of(&cache->hot, object);
 	uint8_t *byte;
 
-	if (!SLABPOOL_CHECKS)
-		return true;
 	if (granule >= granules)
-		return false;
+		return NULL;
+	/*@ assert start: starts_granule(&cache->hot, (void *)object); */
+	/*@ assert granule: granule == granule(&cache->hot, (void *)object); */
+	/*@ ghost
+	  if ((uintptr_t)object - cache->hot.address >= cache->arena->pages * LOOKUP_PAGE_BYTES)
+	    granules_in_order(cache->arena->pages * LOOKUP_PAGE_BYTES,
+	                      (uintptr_t)object - cache->hot.address, cache->hot.granule_shift);
+	*/
+	/*@ assert inside: (uintptr_t)object - cache->hot.address < arena_bytes(cache->arena); */
 	byte = &cache->hot.state[granule];
-	if (slabpool_load_u8(byte) != cache->hot.tag)
-		return false;
-	slabpool_store_size(&cache->hot.granules, granules);
-	if (cache->confirm && !confirmed(cache, object))
-		return false;
+	return slabpool_load_u8(byte) == cache->hot.tag ? byte : NULL;
+}
+
+/* Ends a life, once even if two threads try at the same moment, where this is asked for. */
+/*@ requires memory: \valid(byte) && \valid_read(cache) && \valid_read(cache->pool);
+    requires apart: \separated(byte, cache, cache->pool);
+    requires live: *byte == cache->hot.tag;
+    terminates always: \true;
+    exits never: \false;
+    assigns *byte;
+    ensures ended: \result && *byte == 0;
+*/
+static bool life_end(const struct kmem_cache *cache, uint8_t *byte)
+{
 	if (cache->pool->options.exact_double_free)
 		return slabpool_exchange_u8(byte, STATE_NONE) == cache->hot.tag;
 	return slabpool_state_clear(byte, cache->hot.tag);
+}
+
+/* If object is a live object of this cache: it is no longer. */
+/*@ requires cache: cache_ready(cache) && cache_states(cache);
+    requires apart: cache_tables_apart(cache);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->hot.state[0 .. cache->arena->open_granules - 1],
+      cache->lock, CACHE_PROTECTED(cache), CACHE_PROTECTED_SLABS(cache);
+    ensures exact: \result <==> \old(tag_at(cache, (void *)object)) &&
+      no_doubt{Post}(cache, \old((uintptr_t)object - cache->arena->address));
+    ensures ended: \result ==>
+      \at(cache->hot.state, Pre)[granule{Pre}(&cache->hot, (void *)object)] == 0;
+    ensures others: table_kept_but{Pre, Post}(\old(cache->hot.state),
+      granule{Pre}(&cache->hot, (void *)object));
+    ensures refused: !\result ==> table_kept{Pre, Post}(\old(cache->hot.state));
+*/
+static bool claim(struct kmem_cache *cache, const void *object)
+{
+	uint8_t *byte;
+	size_t offset;
+
+	if (!SLABPOOL_CHECKS)
+		return true;
+	byte = tagged_byte(cache, object);
+	if (!byte)
+		return false;
+	if (cache->confirm) {
+		offset = (uintptr_t)object - cache->arena->address;
+		if (!confirmed(cache, offset)) {
+			/*@ assert doubt: !no_doubt(cache, offset); */
+			return false;
+		}
+	}
+	/*@ assert hot: hot_kept{Pre, Here}(&cache->hot); */
+	/*@ assert kept: table_kept{Pre, Here}(\at(cache->hot.state, Pre)); */
+	/*@ assert known: no_doubt(cache,
+	      (uintptr_t)object - \at(cache->arena->address, Pre)); */
+	return life_end(cache, byte);
+}
+
+/* What the fast path may know of the arena's table. */
+/*@ requires memory: \valid(cache) && \valid_read(cache->arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->hot.granules;
+    ensures all: cache->hot.granules == \old(cache->arena->open_granules);
+*/
+static void granules_refresh(struct kmem_cache *cache)
+{
+	slabpool_store_size(&cache->hot.granules,
+			    slabpool_load_size(&cache->arena->open_granules));
 }
 
 bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
@@ -243,8 +392,9 @@ bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
 		check_bad_free(cache->pool, call, cache, object);
 		return false;
 	}
+	granules_refresh(cache);
 	if (cache->zero_on_free)
-		memset(object, 0, cache->size);
+		memory_zero(object, cache->size);
 	push(cache, object);
 	return true;
 }

@@ -34,11 +34,7 @@ enum cache_life {
 
 /* Full magazines of a depot, by the threads that bring them: each takes its own first, so that
  * objects of several threads do not mix in one line of state bytes more than they must. */
-#if defined(SLABPOOL_BARE)
-#define DEPOT_HOMES 1u
-#else
-#define DEPOT_HOMES 16u
-#endif
+#define DEPOT_HOMES (SLABPOOL_THREADS ? 16u : 1u)
 
 struct depot_home {
 	struct slabpool_store *full; /* last used first */

@@ -10,11 +10,7 @@
 #include <slabpool/slabpool.h>
 
 /* One arena for each granule: 8, 16, 64, 1024 bytes. A small machine has one. */
-#if defined(SLABPOOL_BARE)
-#define INSTANCE_ARENAS 1u
-#else
-#define INSTANCE_ARENAS 4u
-#endif
+#define INSTANCE_ARENAS (SLABPOOL_THREADS ? 4u : 1u)
 /* Sizes whose class is looked up in a table. */
 #define INSTANCE_CLASS_TABLE 1024u
 struct arena_place {

@@ -30,4 +30,24 @@ static inline void memory_clear(unsigned char *to, size_t bytes)
 		to[i] = 0;
 }
 
+/* The same of an object, whatever it is. */
+/*@ requires memory: \valid((char *)memory + (0 .. bytes - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns ((char *)memory)[0 .. bytes - 1];
+    ensures zero: \forall integer k; 0 <= k < bytes ==> ((char *)memory)[k] == 0;
+*/
+static inline void memory_zero(void *memory, size_t bytes)
+{
+	char *to = memory;
+
+	/*@ loop invariant range: 0 <= i <= bytes;
+	    loop invariant zero: \forall integer k; 0 <= k < i ==> to[k] == 0;
+	    loop assigns i, to[0 .. bytes - 1];
+	    loop variant bytes - i;
+	*/
+	for (size_t i = 0; i < bytes; i++)
+		to[i] = 0;
+}
+
 #endif
