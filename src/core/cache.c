@@ -106,8 +106,10 @@ static void *take_object(struct kmem_cache *cache)
 */
 static void event_alloc(struct kmem_cache *cache, gfp_t gfp, const void *object)
 {
+	uintptr_t owner = (uintptr_t)cache;
 	struct slabpool_event event = {
-		.kind = SLABPOOL_EVENT_CACHE_ALLOC, .owner = cache, .result = object,
+		.kind = SLABPOOL_EVENT_CACHE_ALLOC, .owner = (const void *)owner,
+		.result = object,
 		.flags = gfp, .size = cache->size,
 	};
 
@@ -122,8 +124,10 @@ static void event_alloc(struct kmem_cache *cache, gfp_t gfp, const void *object)
 */
 static void report_dead(struct kmem_cache *cache, const char *call)
 {
+	uintptr_t number = (uintptr_t)cache;
 	struct slabpool_report report = {
-		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = call, .pointer = cache, .crime = true,
+		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = call,
+		.pointer = (const void *)number, .crime = true,
 	};
 
 	check_report(cache->pool, &report);
@@ -351,6 +355,7 @@ static bool claim(struct kmem_cache *cache, const void *object)
 	byte = tagged_byte(cache, object);
 	if (!byte)
 		return false;
+	/*@ assert apart: \separated(byte, cache, cache->pool); */
 	if (cache->confirm) {
 		offset = (uintptr_t)object - cache->arena->address;
 		if (!confirmed(cache, offset)) {
@@ -360,6 +365,8 @@ static bool claim(struct kmem_cache *cache, const void *object)
 	}
 	/*@ assert hot: hot_kept{Pre, Here}(&cache->hot); */
 	/*@ assert kept: table_kept{Pre, Here}(\at(cache->hot.state, Pre)); */
+	/*@ assert byte: byte ==
+	      \at(cache->hot.state + granule(&cache->hot, (void *)object), Pre); */
 	/*@ assert known: no_doubt(cache,
 	      (uintptr_t)object - \at(cache->arena->address, Pre)); */
 	return life_end(cache, byte);
