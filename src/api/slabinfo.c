@@ -171,7 +171,7 @@ int slabpool_tune_line(struct slabpool *pool, const char *line)
 static void put_run(struct text *text, const struct check_description *known)
 {
 	text_string(text, "page run ");
-	text_pointer(text, known->start);
+	text_pointer(text, (const void *)known->start);
 	if (known->state == STATE_RUN_KMALLOC)
 		text_string(text, " of kmalloc()");
 	else if (known->state == STATE_RUN_PAGES)
@@ -183,7 +183,7 @@ static void put_run(struct text *text, const struct check_description *known)
 static void put_slab_object(struct text *text, const struct check_description *known)
 {
 	text_string(text, known->state == STATE_NONE ? "free object " : "live object ");
-	text_pointer(text, known->start);
+	text_pointer(text, (const void *)known->start);
 	text_string(text, " of cache ");
 	text_quoted(text, kmem_cache_name(known->cache), SLABINFO_NAME_SHOWN);
 }
@@ -191,7 +191,7 @@ static void put_slab_object(struct text *text, const struct check_description *k
 static void put_description(struct text *text, const struct check_description *known,
 			    const void *pointer)
 {
-	size_t inside = known->start ? (size_t)((const unsigned char *)pointer - known->start) : 0;
+	size_t inside = known->start ? (uintptr_t)pointer - known->start : 0;
 
 	if (!known->arena) {
 		text_string(text, "no memory of slabpool");
@@ -231,7 +231,7 @@ void kmem_dump_obj(void *object)
 	} else if (object == ZERO_SIZE_PTR) {
 		text_string(&text, "zero-size pointer");
 	} else {
-		check_describe(pool, object, &known);
+		known = check_describe(pool, object);
 		put_description(&text, &known, object);
 	}
 	report.pointer = object;

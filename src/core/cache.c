@@ -225,7 +225,7 @@ static inline void push(struct kmem_cache *cache, void *object)
 /* By page map and descriptor: at this offset an object of this cache starts, and it is not in its
  * slab. */
 /*@ requires cache: \valid_read(cache) && arena_tables(cache->arena);
-    requires slabs: slabs_whole(cache->arena, cache->arena->pages);
+    requires slabs: slabs_whole(cache->arena);
     requires inside: offset < arena_bytes(cache->arena);
     terminates always: \true;
     exits never: \false;

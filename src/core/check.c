@@ -18,9 +18,9 @@
  * Locking: none is held while a report is shown.
  */
 #include "core/check.h"
+#include "core/kmalloc.h"
 #include "core/lookup.h"
 #include "core/pages.h"
-#include "../../proofs/logic/Check.acsl"
 
 void check_report(struct slabpool *pool, const struct slabpool_report *report)
 {
@@ -41,18 +41,22 @@ void check_report(struct slabpool *pool, const struct slabpool_report *report)
 	}
 }
 
+static const struct check_description nothing = { .slab = SLAB_NO_SLAB, .index = SLAB_NO_OBJECT };
+
 /* The run that holds a page of the arena: the entry of its first page holds its length. */
 /*@ requires arena: arena_open(arena);
     requires inside: page < arena->pages;
-    requires out: \valid(out) && out->start == \null && out_apart(arena, out);
     terminates always: \true;
     exits never: \false;
-    assigns out->state, out->start, out->bytes;
-    ensures none: out->state == STATE_NONE ==> out->start == \null;
-    ensures found: out->state != STATE_NONE ==> run_described(arena, out, page);
+    assigns \nothing;
+    ensures cache: \result.cache == \null;
+    ensures none: \result.state == STATE_NONE ==> \result.start == 0;
+    ensures found: \result.state != STATE_NONE ==> run_described((struct arena *)arena,
+      \result.state, \result.start, \result.bytes, page);
 */
-static void describe_run(const struct arena *arena, uint32_t page, struct check_description *out)
+static struct check_description describe_run(const struct arena *arena, uint32_t page)
 {
+	struct check_description out = nothing;
 	uint32_t first = page + 1, pages = PAGE_UNOWNED;
 	uint8_t state;
 
@@ -68,129 +72,154 @@ static void describe_run(const struct arena *arena, uint32_t page, struct check_
 			break;
 	}
 	state = slabpool_load_u8(&arena->state[pages_granule(arena, first)]);
-	out->state = STATE_NONE;
 	if (pages < PAGE_RUN || state < STATE_RUN_KMALLOC || state > STATE_RUN_VMALLOC ||
 	    page - first >= pages - PAGE_RUN || pages - PAGE_RUN > arena->pages)
-		return;
-	out->state = state;
-	out->start = arena->base + (size_t)first * SLABPOOL_PAGE_SIZE;
-	out->bytes = (size_t)(pages - PAGE_RUN) * SLABPOOL_PAGE_SIZE;
-	/*@ assert entry: pages == arena->page_map[first]; */
-	/*@ assert start: out->start == page_address(arena, first); */
-	/*@ assert bytes: out->bytes == run_pages(arena, first) * SLABPOOL_PAGE_SIZE; */
-	/*@ assert described: run_described_at(arena, out, page, first); */
+		return out;
+	out.state = state;
+	out.start = arena->address + (size_t)first * SLABPOOL_PAGE_SIZE;
+	out.bytes = (size_t)(pages - PAGE_RUN) * SLABPOOL_PAGE_SIZE;
+	/*@ assert described: run_described_at((struct arena *)arena, out.state, out.start,
+	      out.bytes, page, first); */
+	return out;
 }
 
-static void describe_object(const struct arena *arena, uint32_t which, size_t offset,
-			    struct check_description *out)
+/*@ requires arena: arena_ready(arena) && map_known(arena);
+    requires slab: slab_whole(arena, which) && \valid_read(arena->slab[which].owner);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures cache: \result.cache == arena->slab[which].owner;
+    ensures object: \result.start != 0 ==> \result.start ==
+      arena->address + object_start(arena, which, \result.index);
+    ensures size: \result.start != 0 ==> \result.bytes == arena->slab[which].stride;
+    ensures holds: \result.start != 0 ==> object_holds(&arena->slab[which], \result.index,
+      offset - run_start(arena, which));
+*/
+static struct check_description describe_object(struct arena *arena, uint32_t which, size_t offset)
 {
+	struct check_description out = nothing;
 	uint32_t index = lookup_object(arena, which, offset);
-	size_t start;
 
-	out->slab = which;
-	out->cache = arena->slab[which].owner;
+	out.slab = which;
+	out.cache = arena->slab[which].owner;
 	if (index == SLAB_NO_OBJECT)
-		return;
-	out->index = index;
-	out->start = lookup_address(arena, which, index);
-	out->bytes = arena->slab[which].stride;
-	start = (size_t)(out->start - arena->base);
-	out->state = slabpool_load_u8(&arena->state[start >> arena->granule_shift]);
+		return out;
+	out.index = index;
+	out.start = arena->address + lookup_start(arena, which, index);
+	out.bytes = arena->slab[which].stride;
+	out.state = kmalloc_state(arena, out.start);
+	return out;
 }
 
-void check_describe(struct slabpool *pool, const void *p, struct check_description *out)
+/*@ requires arena: arena_ready(arena) && map_known(arena);
+    requires inside: offset < arena_bytes(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures cache: \result.cache == \null || \valid_read(\result.cache);
+*/
+static struct check_description describe_in(struct arena *arena, size_t offset)
 {
-	static const struct check_description nothing = { .slab = SLAB_NO_SLAB,
-							  .index = SLAB_NO_OBJECT };
+	uint32_t which = lookup_slab(arena, offset);
+
+	if (which == SLAB_NO_SLAB)
+		return describe_run(arena, (uint32_t)(offset / SLABPOOL_PAGE_SIZE));
+	/*@ assert whole: slab_whole(arena, which); */
+	/*@ assert owner: \valid_read(arena->slab[which].owner); */
+	return describe_object(arena, which, offset);
+}
+
+struct check_description check_describe(struct slabpool *pool, const void *p)
+{
 	struct arena *arena = instance_find(pool, p);
-	uint32_t page, which;
+	struct check_description out;
 	size_t offset;
 
-	*out = nothing;
 	if (!arena)
-		return;
-	offset = lookup_offset(arena, p);
-	page = (uint32_t)(offset >> SLABPOOL_PAGE_SHIFT);
-	if (page >= slabpool_load_u32(&arena->opened))
-		return;
-	out->arena = arena;
-	which = lookup_slab(arena, offset);
-	if (which == SLAB_NO_SLAB)
-		describe_run(arena, page, out);
-	else
-		describe_object(arena, which, offset, out);
-	if (out->cache && out->cache->life == CACHE_META) {
-		*out = nothing;
-		out->arena = arena;
-	}
+		return nothing;
+	offset = (uintptr_t)p - arena->address;
+	if (offset / SLABPOOL_PAGE_SIZE >= slabpool_load_u32(&arena->opened))
+		return nothing;
+	out = describe_in(arena, offset);
+	if (out.cache && out.cache->life == CACHE_META)
+		out = nothing;
+	out.arena = arena;
+	return out;
 }
 
-/*@ requires memory: \valid_read(found);
-    terminates always: \true;
+/*@ terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures foreign: \result == SLABPOOL_REPORT_FOREIGN <==> found->start == \null;
+    ensures foreign: \result == SLABPOOL_REPORT_FOREIGN <==> found.start == 0;
     ensures interior: \result == SLABPOOL_REPORT_INTERIOR <==>
-      found->start != \null && !starts_at(found, (void *)object);
+      found.start != 0 && !found_at(found, (void *)object);
     ensures wrong_api: \result == SLABPOOL_REPORT_WRONG_API <==>
-      starts_at(found, (void *)object) && found->state != STATE_NONE &&
-      (cache == \null || found->cache == \null);
+      found_at(found, (void *)object) && found.state != STATE_NONE &&
+      (cache == \null || found.cache == \null);
     ensures wrong_cache: \result == SLABPOOL_REPORT_WRONG_CACHE <==>
-      starts_at(found, (void *)object) && found->state != STATE_NONE &&
-      cache != \null && found->cache != \null && found->cache != cache;
+      found_at(found, (void *)object) && found.state != STATE_NONE &&
+      cache != \null && found.cache != \null && found.cache != cache;
     ensures double: \result == SLABPOOL_REPORT_DOUBLE_FREE <==>
-      starts_at(found, (void *)object) && (found->state == STATE_NONE ||
-      (cache != \null && found->cache == cache));
+      found_at(found, (void *)object) && (found.state == STATE_NONE ||
+      (cache != \null && found.cache == cache));
 */
-static enum slabpool_report_kind kind_of(const struct check_description *found,
-					 struct kmem_cache *cache, const void *object)
+static enum slabpool_report_kind kind_of(struct check_description found, struct kmem_cache *cache,
+					 const void *object)
 {
-	if (!found->start)
+	if (!found.start)
 		return SLABPOOL_REPORT_FOREIGN;
-	if ((uintptr_t)found->start != (uintptr_t)object)
+	if (found.start != (uintptr_t)object)
 		return SLABPOOL_REPORT_INTERIOR;
-	if (found->state == STATE_NONE)
+	if (found.state == STATE_NONE)
 		return SLABPOOL_REPORT_DOUBLE_FREE;
-	if (!cache || !found->cache)
+	if (!cache || !found.cache)
 		return SLABPOOL_REPORT_WRONG_API;
-	return found->cache == cache ? SLABPOOL_REPORT_DOUBLE_FREE : SLABPOOL_REPORT_WRONG_CACHE;
+	return found.cache == cache ? SLABPOOL_REPORT_DOUBLE_FREE : SLABPOOL_REPORT_WRONG_CACHE;
 }
 
-/*@ requires memory: \valid_read(found);
-    terminates always: \true;
+/* What a report calls it; NULL for what belongs to nobody. */
+/*@ terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures nothing: \result == \null ==> !run_kind(found->state) && found->cache == \null;
+    ensures nothing: \result == \null <==> !run_kind(state) && owned == 0;
 */
-static const char *what_it_is(const struct check_description *found)
+static const char *what_it_is(uint32_t state, bool owned)
 {
-	switch (found->state) {
-	case STATE_RUN_KMALLOC:
+	if (state == STATE_RUN_KMALLOC)
 		return "memory of kmalloc";
-	case STATE_RUN_PAGES:
+	if (state == STATE_RUN_PAGES)
 		return "memory of alloc_pages";
-	case STATE_RUN_VMALLOC:
+	if (state == STATE_RUN_VMALLOC)
 		return "memory of vmalloc";
-	default:
-		return found->cache ? "an object of a cache" : NULL;
-	}
+	return owned ? "an object of a cache" : NULL;
+}
+
+/*@ requires pool: \valid_read(pool) && reports_known(pool);
+    requires caches: (cache == \null || \valid_read(cache)) &&
+      (found.cache == \null || \valid_read(found.cache));
+    terminates always: \true;
+    exits ended: \true;
+    assigns \nothing;
+*/
+static void report_found(struct slabpool *pool, const char *call, struct kmem_cache *cache,
+			 const void *object, struct check_description found)
+{
+	struct slabpool_report report = { .call = call, .pointer = object, .crime = true };
+
+	report.kind = kind_of(found, cache, object);
+	report.cache = cache ? cache->name : NULL;
+	report.other = found.cache ? found.cache->name : NULL;
+	report.start = (const void *)found.start;
+	report.size = found.bytes;
+	if (report.kind == SLABPOOL_REPORT_WRONG_API)
+		report.text = what_it_is(found.state, found.cache != NULL);
+	check_report(pool, &report);
 }
 
 void check_bad_free(struct slabpool *pool, const char *call, struct kmem_cache *cache,
 		    const void *object)
 {
-	struct slabpool_report report = { .call = call, .pointer = object, .crime = true };
-	struct check_description found;
-
-	check_describe(pool, object, &found);
-	report.kind = kind_of(&found, cache, object);
-	report.cache = cache ? cache->name : NULL;
-	report.other = found.cache ? found.cache->name : NULL;
-	report.start = found.start;
-	report.size = found.bytes;
-	if (report.kind == SLABPOOL_REPORT_WRONG_API)
-		report.text = what_it_is(&found);
-	check_report(pool, &report);
+	report_found(pool, call, cache, object, check_describe(pool, object));
 }
 
 void check_bad_argument(struct slabpool *pool, const char *call, const char *name,

@@ -4,6 +4,10 @@
 #define SLABPOOL_CORE_CHECK_H
 
 #include "core/instance.h"
+#include "core/lookup.h"
+#include "core/pages.h"
+
+#include "../../proofs/logic/Owners.acsl"
 
 /* Shows a report; after a caller's crime does what the options say. */
 /*@ requires pool: \valid_read(pool) && reports_known(pool);
@@ -15,6 +19,8 @@
 void check_report(struct slabpool *pool, const struct slabpool_report *report);
 /* Reports an object that cache must not take (or kfree: cache NULL), and says why. */
 /*@ requires pool: \valid_read(pool) && reports_known(pool);
+    requires maps: places_ready(pool) && places_maps_known(pool);
+    requires cache: cache == \null || \valid_read(cache);
     terminates always: \true;
     exits ended: \true;
     assigns \nothing;
@@ -41,17 +47,21 @@ SLABPOOL_COLD void check_no_memory(struct slabpool *pool, const char *call, cons
 struct check_description {
 	struct arena *arena;        /* NULL: foreign */
 	struct kmem_cache *cache;   /* owner of the slab there, or NULL */
-	const unsigned char *start; /* of the object or run that holds it, or NULL */
+	uintptr_t start;            /* of the object or run that holds it, or 0 */
 	uint32_t state;             /* of the object's first granule */
 	size_t bytes;               /* of the object or run */
 	uint32_t slab, index;
 };
-/*@ requires pool: \valid(pool) && \valid(out);
+
+#include "../../proofs/logic/Check.acsl"
+
+/*@ requires pool: \valid_read(pool) && places_ready(pool) && places_maps_known(pool);
     terminates always: \true;
     exits never: \false;
-    assigns *out;
-    ensures foreign: out->arena == \null ==> out->cache == \null && out->start == \null;
+    assigns \nothing;
+    ensures foreign: \result.arena == \null ==> \result.cache == \null && \result.start == 0;
+    ensures cache: \result.cache == \null || \valid_read(\result.cache);
 */
-void check_describe(struct slabpool *pool, const void *p, struct check_description *out);
+struct check_description check_describe(struct slabpool *pool, const void *p);
 
 #endif

@@ -22,6 +22,7 @@
 #include "core/memory.h"
 #include "core/pages.h"
 #include "../../proofs/logic/Classes.acsl"
+#include "../../proofs/logic/Owners.acsl"
 
 /*@ requires pool: \valid_read(pool) && event_known(pool);
     terminates always: \true;
@@ -129,24 +130,49 @@ void *slabpool_vmalloc(struct slabpool *pool, size_t size, gfp_t gfp)
 	return run;
 }
 
-/* The cache whose live object starts at p, or NULL. */
-static inline struct kmem_cache *cache_of(struct slabpool *pool, const void *p)
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> run_kind(state);
+*/
+static inline bool is_run(uint8_t state)
 {
-	struct arena *arena = instance_find(pool, p);
-	size_t granule;
-	uint32_t which;
-	uint8_t state;
+	return state >= STATE_RUN_KMALLOC && state <= STATE_RUN_VMALLOC;
+}
 
-	if (!arena)
-		return NULL;
-	granule = kmalloc_granule(arena, p);
-	if (granule >= slabpool_load_size(&arena->open_granules))
-		return NULL;
-	state = slabpool_load_u8(&arena->state[granule]);
-	if (state == STATE_NONE || (state >= STATE_RUN_KMALLOC && state <= STATE_RUN_VMALLOC))
+/* The cache whose live object starts at p in this arena, or NULL. */
+/*@ requires arena: arena_ready(arena) && map_known(arena);
+    requires holds: arena_holds(arena, (uintptr_t)p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures valid: \result != \null ==> \valid_read(\result);
+    ensures owner: \result != \null ==> owner_of(arena, (uintptr_t)p, \result);
+*/
+static inline struct kmem_cache *owner_in(struct arena *arena, const void *p)
+{
+	uint8_t state = kmalloc_state(arena, (uintptr_t)p);
+	uint32_t which;
+
+	if (state == STATE_NONE || is_run(state))
 		return NULL;
 	which = lookup_slab(arena, (uintptr_t)p - arena->address);
 	return which == SLAB_NO_SLAB ? NULL : arena->slab[which].owner;
+}
+
+/* The cache whose live object starts at p, or NULL. */
+/*@ requires pool: \valid_read(pool) && places_ready(pool) && places_maps_known(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures valid: \result != \null ==> \valid_read(\result);
+    ensures owner: \result != \null ==> owner_in_pool(pool, (uintptr_t)p, \result);
+*/
+static inline struct kmem_cache *cache_of(struct slabpool *pool, const void *p)
+{
+	struct arena *arena = instance_find(pool, p);
+
+	return arena ? owner_in(arena, p) : NULL;
 }
 
 /* Frees whatever kmalloc, a cache or (virt) vmalloc gave; false after a report. */
@@ -165,15 +191,37 @@ static bool put(struct slabpool *pool, const char *call, const void *object, boo
 	return false;
 }
 
+/* The kind of the live run that starts at p, or none. */
+/*@ requires pool: \valid_read(pool) && places_ready(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures kind: \result == STATE_NONE || run_kind(\result);
+    ensures ours: \result != STATE_NONE ==> held_in_pool(pool, (uintptr_t)p);
+*/
+static inline uint8_t run_kind_of(struct slabpool *pool, const void *p)
+{
+	struct arena *arena = instance_find(pool, p);
+	uint8_t state = arena ? kmalloc_state(arena, (uintptr_t)p) : STATE_NONE;
+
+	return is_run(state) ? state : STATE_NONE;
+}
+
 /* True if put() would take it: the observer must see a free before the memory is reused. */
+/*@ requires pool: \valid_read(pool) && places_ready(pool) && places_maps_known(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures ours: \result ==> held_in_pool(pool, (uintptr_t)object);
+*/
 static bool would_take(struct slabpool *pool, const void *object, bool virt)
 {
-	uint8_t kind = STATE_NONE;
+	uint8_t kind;
 
 	if (cache_of(pool, object))
 		return true;
-	return pages_size(pool, object, &kind) != 0 &&
-	       (kind == STATE_RUN_KMALLOC || (virt && kind == STATE_RUN_VMALLOC));
+	kind = run_kind_of(pool, object);
+	return kind == STATE_RUN_KMALLOC || (virt && kind == STATE_RUN_VMALLOC);
 }
 
 static void put_said(struct slabpool *pool, const char *call, const void *object, bool virt)
@@ -222,6 +270,13 @@ void slabpool_vfree(struct slabpool *pool, const void *object)
 }
 
 /* Usable bytes of a live object or run, 0 if there is none. */
+/*@ requires pool: \valid_read(pool) && places_ready(pool) && places_maps_known(pool) &&
+      places_runs_known(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures ours: \result != 0 ==> held_in_pool(pool, (uintptr_t)object);
+*/
 static size_t usable(struct slabpool *pool, const void *object)
 {
 	struct kmem_cache *cache = cache_of(pool, object);
