@@ -16,81 +16,150 @@
  * Locking: none is taken.
  */
 #include "core/instance.h"
+#include "core/kmalloc.h"
 #include "core/lookup.h"
-#include "core/memory.h"
+#include "core/pages.h"
 #include "core/thread.h"
 
+#include "../../proofs/logic/Owners.acsl"
+#include "../../proofs/logic/PowerLemmas.acsl"
 #include "../../proofs/logic/Valid.acsl"
-
-static uint32_t state_at(const struct arena *arena, const unsigned char *object)
-{
-	return slabpool_load_u8(&arena->state[(size_t)(object - arena->base) >>
-					      arena->granule_shift]);
-}
 
 /* What a walk over a cache's lists finds. */
 struct tally {
 	size_t slabs, empty, full, free_objects, live;
-	uint64_t taken;  /* sum of the marks of objects that are neither free nor live */
-	uint64_t held;   /* sum of the marks of objects in magazines and depot */
+	uint64_t taken;  /* the marks of objects that are neither free nor live, in one */
+	uint64_t held;   /* the marks of objects in magazines and depot */
 };
 
-/* A number that two different sets of objects will not have the same sum of. */
-static uint64_t mark_of(const void *object)
+/* A number by which two different sets of objects differ: XOR of the numbers of each. */
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures mixed: \result == mark_mixed(number % 0x100000000, number / 0x100000000);
+*/
+static uint64_t mark_of(uint64_t number)
 {
-	uint64_t mark = (uint64_t)(uintptr_t)object * 0x9e3779b97f4a7c15u;
+	uint64_t low = number % 0x100000000u, high = number / 0x100000000u;
+	uint64_t mark = (low + 1) * 0x9e3779b1u;
 
-	return (mark ^ mark >> 29) * (mark >> 32 | 1);
+	mark = (mark / 0x100000000u + mark % 0x100000000u) / 2;
+	return mark * 0x85ebca6bu + high * 0x61c88647u;
 }
 
 /* The state byte where an object starts: the tag, or 0 if the object is free or held. */
-static bool start_is_valid(const struct kmem_cache *cache, const struct slab *slab, uint32_t index,
+/*@ requires memory: \valid_read(cache) && arena_tables(cache->arena) && \valid(tally);
+    requires slab: which < cache->arena->pages && slab_in_arena(cache->arena, which) &&
+      slab_memory(&cache->arena->slab[which]);
+    requires index: index < cache->arena->slab[which].capacity;
+    requires apart: \separated(tally, cache, cache->arena,
+      cache->arena->slab + (0 .. cache->arena->pages - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns tally->taken, tally->live;
+    ensures exact: \result <==> state == STATE_NONE || (state == cache->hot.tag &&
+      !\old(object_free(&cache->arena->slab[which], index)));
+*/
+static bool start_is_valid(const struct kmem_cache *cache, uint32_t which, uint32_t index,
 			   uint8_t state, struct tally *tally)
 {
-	bool is_free = slab_is_free(slab, index);
+	const struct arena *arena = cache->arena;
+	bool is_free = slab_is_free(&arena->slab[which], index), tagged = state == cache->hot.tag;
 
 	if (state == STATE_NONE && !is_free)
-		tally->taken += mark_of(cache->arena->base + slab_object_offset(slab, index) +
-					((size_t)slab->page << SLABPOOL_PAGE_SHIFT));
+		tally->taken ^= mark_of(arena->address + lookup_start(arena, which, index));
 	if (state == STATE_NONE)
 		return true;
-	tally->live++;
-	return !is_free && state == cache->hot.tag;
+	if (tally->live < SIZE_MAX)
+		tally->live++;
+	return !is_free && tagged;
+}
+
+/*@ requires range: k <= SIZE_MAX - 8;
+    requires memory: \valid_read(state + (k .. k + 7));
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> states_clear(state, k, k + 8);
+*/
+static inline bool none_of_8(const uint8_t *state, size_t k)
+{
+	return state[k] == 0 && state[k + 1] == 0 && state[k + 2] == 0 && state[k + 3] == 0 &&
+	       state[k + 4] == 0 && state[k + 5] == 0 && state[k + 6] == 0 && state[k + 7] == 0;
 }
 
 /* No state byte is set in a stretch; many are long. */
+/*@ requires memory: \valid_read(state + (from .. to - 1));
+    requires range: to <= SIZE_MAX - 8;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> states_clear(state, from, to);
+*/
 static bool none_between(const uint8_t *state, size_t from, size_t to)
 {
-	uint64_t word;
+	size_t k = from;
 
-	for (; from + sizeof(word) <= to; from += sizeof(word)) {
-		memcpy(&word, state + from, sizeof(word));
-		if (word)
+	/*@ loop invariant range: from <= k && (k <= to || k == from);
+	    loop invariant clear: states_clear(state, from, k);
+	    loop assigns k;
+	    loop variant to - k;
+	*/
+	while (k < to && to - k >= 8) {
+		if (!none_of_8(state, k))
 			return false;
+		k += 8;
 	}
-	for (; from < to; from++)
-		if (slabpool_load_u8(&state[from]) != STATE_NONE)
+	/*@ loop invariant range: from <= k && (k <= to || k == from);
+	    loop invariant clear: states_clear(state, from, k);
+	    loop assigns k;
+	    loop variant to - k;
+	*/
+	for (; k < to; k++)
+		if (state[k] != STATE_NONE)
 			return false;
 	return true;
 }
 
 /* State bytes of a slab's run: the tag at starts of objects that are not free, 0 elsewhere. */
+/*@ requires memory: \valid_read(cache) && arena_tables(cache->arena) && \valid(tally);
+    requires slab: which < cache->arena->pages && slab_in_arena(cache->arena, which) &&
+      slab_memory(&cache->arena->slab[which]);
+    requires states: 3 <= cache->arena->granule_shift <= 12 &&
+      cache->arena->open_granules <= SIZE_MAX - 8 &&
+      \valid_read(cache->arena->state + (0 .. cache->arena->open_granules - 1));
+    requires apart: \separated(tally, cache, cache->arena,
+      cache->arena->slab + (0 .. cache->arena->pages - 1),
+      cache->arena->slab[which].free_bits +
+        (0 .. words_for(cache->arena->slab[which].capacity) - 1),
+      cache->arena->state + (0 .. cache->arena->open_granules - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns tally->taken, tally->live;
+*/
 static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, struct tally *tally)
 {
 	const struct arena *arena = cache->arena;
 	const struct slab *slab = &arena->slab[which];
-	const uint8_t *state = arena->state + ((size_t)slab->page <<
-					       (SLABPOOL_PAGE_SHIFT - arena->granule_shift));
-	size_t granules = slab->bytes >> arena->granule_shift, done = 0;
+	size_t at = granules_of(slab->page, arena->granule_shift), done = 0;
+	size_t granules = slab->bytes >> arena->granule_shift;
 	size_t start = slab->first >> arena->granule_shift;
+	size_t stride = slab->stride >> arena->granule_shift;
+	const uint8_t *state = arena->state + at;
 	uint32_t index;
 
+	if (at > arena->open_granules || granules > arena->open_granules - at)
+		return false;
+	/*@ loop invariant range: 0 <= index <= slab->capacity && done <= granules;
+	    loop assigns index, done, start, tally->taken, tally->live;
+	    loop variant slab->capacity - index;
+	*/
 	for (index = 0; index < slab->capacity; index++) {
 		if (start >= granules || !none_between(state, done, start) ||
-		    !start_is_valid(cache, slab, index, slabpool_load_u8(&state[start]), tally))
+		    !start_is_valid(cache, which, index, slabpool_load_u8(&state[start]), tally))
 			return false;
 		done = start + 1;
-		start += slab->stride >> arena->granule_shift;
+		start = stride < granules - start ? start + stride : granules;
 	}
 	return none_between(state, done, granules);
 }
@@ -103,24 +172,29 @@ static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, str
     exits never: \false;
     assigns \nothing;
     ensures exact: \result <==> run_is_owned(cache->arena, which,
-            run_pages(cache->geometry.order));
+            two(cache->geometry.order));
 */
 SLABPOOL_ALONE
 static bool pages_are_owned(const struct kmem_cache *cache, uint32_t which)
 {
 	const struct arena *arena = cache->arena;
-	uint32_t page = arena->slab[which].page, k;
+	uint32_t page = arena->slab[which].page, pages, k;
 
-	/*@ assert pages: (1 << cache->geometry.order) == run_pages(cache->geometry.order); */
-	/*@ loop invariant range: 0 <= k <= run_pages(cache->geometry.order);
-	    loop invariant owned: run_is_owned(arena, which, k);
+	/*@ ghost run_is_power(cache->geometry.order); */
+	pages = 1u << cache->geometry.order;
+	/*@ loop invariant range: 0 <= k <= pages;
+	    loop invariant owned: run_is_owned(cache->arena, which, k);
 	    loop assigns k;
-	    loop variant run_pages(cache->geometry.order) - k;
+	    loop variant pages - k;
 	*/
-	for (k = 0; k < 1u << cache->geometry.order; k++)
+	for (k = 0; k < pages; k++) {
 		if (page >= arena->opened || k >= arena->opened - page ||
-		    arena->page_map[page + k] != which + 1)
+		    arena->page_map[page + k] != which + 1) {
+			/*@ assert not: !page_is_owned(cache->arena, which, k); */
 			return false;
+		}
+		/*@ assert one: page_is_owned(cache->arena, which, k); */
+	}
 	return true;
 }
 
@@ -140,8 +214,9 @@ static bool place_is_valid(const struct kmem_cache *cache, const struct slab *sl
 {
 	const struct arena *arena = cache->arena;
 
+	/*@ ghost run_is_power(SLABPOOL_PAGE_SHIFT + cache->geometry.order); */
 	return slab->page < arena->opened &&
-	       slab->bytes == SLABPOOL_PAGE_SIZE << cache->geometry.order &&
+	       slab->bytes == 1u << (SLABPOOL_PAGE_SHIFT + cache->geometry.order) &&
 	       slab->free_bits == arena->bits + (size_t)slab->page * arena->words_a_page &&
 	       slab->first % cache->geometry.colour_off == 0 &&
 	       slab->first / cache->geometry.colour_off < cache->geometry.colours;
@@ -197,28 +272,66 @@ static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct 
 	return list != LIST_EMPTY || cache->empty_last == prev;
 }
 
+/* An object of the cache starts there, is not free in its slab, and its state byte is 0. */
+/*@ requires memory: \valid_read(cache) && arena_tables(cache->arena);
+    requires slabs: slabs_whole(cache->arena);
+    requires states: \valid_read(cache->arena->state + (0 .. cache->arena->open_granules - 1));
+    requires inside: offset < arena_bytes(cache->arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures idle: \result ==> granule < cache->arena->open_granules &&
+      cache->arena->state[granule] == STATE_NONE;
+    ensures ours: \result ==>
+      (\let s = page_owner(cache->arena, offset / LOOKUP_PAGE_BYTES);
+       s != SLAB_NO_SLAB && cache->arena->slab[s].owner == cache);
+*/
+static bool is_held(const struct kmem_cache *cache, size_t offset, size_t granule)
+{
+	const struct arena *arena = cache->arena;
+	uint32_t which = lookup_slab(arena, offset), index;
+
+	if (granule >= arena->open_granules || arena->state[granule] != STATE_NONE ||
+	    which == SLAB_NO_SLAB || (uintptr_t)arena->slab[which].owner != (uintptr_t)cache)
+		return false;
+	/*@ assert whole: slab_whole((struct arena *)arena, which); */
+	index = lookup_object(arena, which, offset);
+	return index != SLAB_NO_OBJECT && !slab_is_free(&arena->slab[which], index) &&
+	       lookup_start(arena, which, index) == offset;
+}
+
 /* Objects that no user may have: state byte 0, and not free in their slab. */
+/*@ requires memory: \valid_read(cache) && arena_tables(cache->arena) && \valid(tally);
+    requires opened: cache->arena->opened <= cache->arena->pages &&
+      3 <= cache->arena->granule_shift <= 12;
+    requires slabs: slabs_whole(cache->arena);
+    requires states: \valid_read(cache->arena->state + (0 .. cache->arena->open_granules - 1));
+    requires objects: \valid_read(objects + (0 .. n - 1));
+    requires apart: \separated(tally, cache, cache->arena,
+      cache->arena->page_map + (0 .. cache->arena->pages - 1),
+      cache->arena->slab + (0 .. cache->arena->pages - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns tally->held;
+*/
 SLABPOOL_ALONE
 static bool held_are_valid(const struct kmem_cache *cache, void *const *objects, uint32_t n,
 			   struct tally *tally)
 {
 	const struct arena *arena = cache->arena;
-	uint32_t k, which, index;
-	size_t offset;
+	uint32_t k;
 
+	/*@ loop invariant range: 0 <= k <= n;
+	    loop assigns k, tally->held;
+	    loop variant n - k;
+	*/
 	for (k = 0; k < n; k++) {
-		offset = lookup_offset(arena, objects[k]);
-		if (offset == LOOKUP_NOT_IN || (offset >> SLABPOOL_PAGE_SHIFT) >= arena->opened ||
-		    state_at(arena, objects[k]) != STATE_NONE)
+		size_t offset = instance_distance(arena->address, (uintptr_t)objects[k]);
+
+		if (offset / SLABPOOL_PAGE_SIZE >= arena->opened ||
+		    !is_held(cache, offset, kmalloc_granule(arena, (uintptr_t)objects[k])))
 			return false;
-		which = lookup_slab(arena, offset);
-		if (which == SLAB_NO_SLAB || arena->slab[which].owner != cache)
-			return false;
-		index = lookup_object(arena, which, offset);
-		if (index == SLAB_NO_OBJECT || slab_is_free(&arena->slab[which], index) ||
-		    lookup_address(arena, which, index) != objects[k])
-			return false;
-		tally->held += mark_of(objects[k]);
+		tally->held ^= mark_of((uintptr_t)objects[k]);
 	}
 	return true;
 }
@@ -319,38 +432,56 @@ static bool cache_is_valid(const struct kmem_cache *cache)
 }
 
 /* The run whose entry in the page map is this: its state byte says what it is. */
+/*@ requires arena: arena_open(arena);
+    requires page: page < arena->opened;
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures exact: \result <==> 0 < pages <= arena->opened - page &&
+      run_kind(arena->state[first_granule((struct arena *)arena, page)]);
+*/
 SLABPOOL_ALONE
 static bool run_is_valid(const struct arena *arena, uint32_t page, uint32_t pages)
 {
-	uint32_t state = state_at(arena, arena->base + ((size_t)page << SLABPOOL_PAGE_SHIFT));
+	uint8_t state = slabpool_load_u8(&arena->state[pages_granule(arena, page)]);
 
 	return pages > 0 && pages <= arena->opened - page && state >= STATE_RUN_KMALLOC &&
 	       state <= STATE_RUN_VMALLOC;
 }
 
 /* Every open page is a slab's, a run's or nobody's, and the arena's counts say how many. */
+/*@ requires arena: arena_open(arena);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures counts: \result ==> arena->used[0] + arena->used[1] <= arena->opened;
+*/
 SLABPOOL_ALONE
 static bool map_is_valid(const struct arena *arena)
 {
-	uint32_t page = 0, used[2] = { 0, 0 };
+	uint32_t page = 0, in_slabs = 0, in_runs = 0;
 
+	/*@ loop invariant range: 0 <= page <= arena->opened;
+	    loop invariant counts: in_slabs + in_runs <= page;
+	    loop assigns page, in_slabs, in_runs;
+	    loop variant arena->opened - page;
+	*/
 	while (page < arena->opened) {
 		uint32_t owner = arena->page_map[page];
 
 		if (owner >= PAGE_RUN) {
 			if (!run_is_valid(arena, page, owner - PAGE_RUN))
 				return false;
-			used[ARENA_RUN] += owner - PAGE_RUN;
+			in_runs += owner - PAGE_RUN;
 			page += owner - PAGE_RUN;
 			continue;
 		}
 		if (owner > arena->slab_count)
 			return false;
-		used[ARENA_SLAB] += owner != PAGE_UNOWNED;
+		in_slabs += owner != PAGE_UNOWNED;
 		page++;
 	}
-	return used[ARENA_SLAB] == arena->used[ARENA_SLAB] &&
-	       used[ARENA_RUN] == arena->used[ARENA_RUN];
+	return in_slabs == arena->used[ARENA_SLAB] && in_runs == arena->used[ARENA_RUN];
 }
 
 SLABPOOL_ALONE
