@@ -356,8 +356,8 @@ bool kmem_valid_obj(void *object)
 
 	if (!pool || ZERO_OR_NULL_PTR(object))
 		return false;
-	check_describe(pool, object, &known);
-	return known.start != NULL && known.state != STATE_NONE;
+	known = check_describe(pool, object);
+	return known.start != 0 && known.state != STATE_NONE;
 }
 
 bool slab_is_available(void)

@@ -283,8 +283,7 @@ static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct 
     ensures idle: \result ==> granule < cache->arena->open_granules &&
       cache->arena->state[granule] == STATE_NONE;
     ensures ours: \result ==>
-      (\let s = page_owner(cache->arena, offset / LOOKUP_PAGE_BYTES);
-       s != SLAB_NO_SLAB && cache->arena->slab[s].owner == cache);
+      owner_named(cache->arena, offset / LOOKUP_PAGE_BYTES, (struct kmem_cache *)cache);
 */
 static bool is_held(const struct kmem_cache *cache, size_t offset, size_t granule)
 {
