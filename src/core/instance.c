@@ -31,7 +31,16 @@
 #define TABLE_PART 64u
 #define TABLE_LEAST 64u
 
-static const uint32_t arena_shift[] = { 3, 4, 6, 10 };
+/* The granules of the arenas, as shifts. */
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures shift: \result == place_shift(place);
+*/
+static inline uint32_t arena_shift(uint32_t place)
+{
+	return place == 0 ? 3 : place == 1 ? 4 : place == 2 ? 6 : 10;
+}
 
 static const uint32_t meta_size[META_COUNT] = {
 	[META_CACHE] = sizeof(struct kmem_cache),
@@ -49,6 +58,14 @@ static const char *const kmalloc_name[GEOMETRY_KMALLOC_CLASSES] = {
 	"kmalloc-128", "kmalloc-192", "kmalloc-256", "kmalloc-512", "kmalloc-1024",
 	"kmalloc-2048", "kmalloc-4096", "kmalloc-8192",
 };
+
+/*@ requires memory: \valid(pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns *pool;
+    ensures instance: \valid(pool);
+*/
+void slabpool_thread_flush(struct slabpool *pool);
 
 /* The arena's place for a granule: with the option `granule` all share the first. */
 /*@ requires memory: \valid_read(pool);
@@ -73,7 +90,7 @@ static uint32_t arena_place_of(const struct slabpool *pool, uint32_t granule_shi
 	    loop assigns k;
 	    loop variant INSTANCE_ARENAS - k;
 	*/
-	while (k + 1 < INSTANCE_ARENAS && arena_shift[k] < granule_shift)
+	while (k + 1 < INSTANCE_ARENAS && arena_shift(k) < granule_shift)
 		k++;
 	return k;
 }
@@ -105,7 +122,7 @@ static size_t arena_bytes_of(const struct slabpool *pool)
 static uint32_t arena_shift_of(const struct slabpool *pool, uint32_t place)
 {
 	if (!pool->options.granule)
-		return arena_shift[place];
+		return arena_shift(place);
 	return granule_shift_of(pool->options.granule);
 }
 
@@ -135,7 +152,7 @@ struct arena *instance_arena(struct slabpool *pool, uint32_t granule_shift)
 /* A thread's table must not be more than a small part of its arena. */
 static bool table_choose(struct slabpool *pool)
 {
-	struct arena *arena = instance_arena(pool, arena_shift[INSTANCE_ARENAS - 1]);
+	struct arena *arena = instance_arena(pool, arena_shift(INSTANCE_ARENAS - 1));
 	size_t most;
 
 	if (!arena)
@@ -221,6 +238,12 @@ static void release_all(struct slabpool *pool)
 	platform.unreserve(platform.context, pool, pool->bytes);
 }
 
+/*@ requires memory: \valid(pool) && platform_ok(&pool->platform);
+    terminates always: \true;
+    exits never: \false;
+    assigns pool->lock, pool->arena_lock;
+    ensures answer: \result == 0 || \result == 1;
+*/
 static bool setup_locks(struct slabpool *pool)
 {
 	if (sync_init(pool, &pool->lock, NULL))
@@ -363,6 +386,11 @@ void slabpool_observe(struct slabpool *pool,
 	pool->event = event;
 }
 
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures text: \result != \null;
+*/
 const char *slabpool_version(void)
 {
 	return SLABPOOL_VERSION;

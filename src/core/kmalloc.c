@@ -269,9 +269,32 @@ void slabpool_vfree(struct slabpool *pool, const void *object)
 	pages_free(pool, object, STATE_RUN_VMALLOC);
 }
 
+/* Bytes of the live run that starts at p in this arena, 0 if none does. */
+/*@ requires arena: arena_ready(arena);
+    requires holds: arena_holds(arena, (uintptr_t)p);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures bounded: \result <= arena->pages * SLABPOOL_PAGE_SIZE;
+    ensures length: \result != 0 ==>
+      \result == run_pages(arena, page_of(arena, (void *)p)) * SLABPOOL_PAGE_SIZE;
+*/
+static size_t run_bytes_in(struct arena *arena, const void *p)
+{
+	size_t offset = (uintptr_t)p - arena->address;
+	uint32_t entry;
+
+	if (offset % SLABPOOL_PAGE_SIZE != 0 || !is_run(kmalloc_state(arena, (uintptr_t)p)))
+		return 0;
+	/*@ assert inside: offset / SLABPOOL_PAGE_SIZE < arena->pages; */
+	entry = slabpool_load_u32(&arena->page_map[offset / SLABPOOL_PAGE_SIZE]);
+	if (entry < PAGE_RUN || entry - PAGE_RUN > arena->pages)
+		return 0;
+	return (size_t)(entry - PAGE_RUN) * SLABPOOL_PAGE_SIZE;
+}
+
 /* Usable bytes of a live object or run, 0 if there is none. */
-/*@ requires pool: \valid_read(pool) && places_ready(pool) && places_maps_known(pool) &&
-      places_runs_known(pool);
+/*@ requires pool: \valid_read(pool) && places_ready(pool) && places_maps_known(pool);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
@@ -279,12 +302,22 @@ void slabpool_vfree(struct slabpool *pool, const void *object)
 */
 static size_t usable(struct slabpool *pool, const void *object)
 {
-	struct kmem_cache *cache = cache_of(pool, object);
-	uint8_t kind;
+	struct arena *arena = instance_find(pool, object);
+	struct kmem_cache *cache = arena ? owner_in(arena, object) : NULL;
 
-	return cache ? cache->size : pages_size(pool, object, &kind);
+	if (!arena)
+		return 0;
+	return cache ? cache->size : run_bytes_in(arena, object);
 }
 
+/*@ requires pool: \valid_read(pool) && places_ready(pool) && places_maps_known(pool) &&
+      reports_known(pool);
+    terminates always: \true;
+    exits ended: \true;
+    assigns \nothing;
+    ensures none: (uintptr_t)object <= 16 ==> \result == 0;
+    ensures ours: \result != 0 ==> held_in_pool(pool, (uintptr_t)object);
+*/
 size_t slabpool_ksize(struct slabpool *pool, const void *object)
 {
 	size_t size;
@@ -313,13 +346,20 @@ static void *moved(struct slabpool *pool, const void *object, size_t old_size, s
 }
 
 /* The object itself. What it does not use now is zero if it ever grows into it again. */
-static void *stayed(const void *object, size_t old_size, size_t size, gfp_t gfp)
+/*@ requires sizes: size <= old_size;
+    requires memory: \valid((char *)object + (0 .. old_size - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns ((char *)object)[size .. old_size - 1];
+    ensures same: \result == object;
+    ensures zero: (gfp & __GFP_ZERO) != 0 ==>
+      \forall integer k; size <= k < old_size ==> ((char *)object)[k] == 0;
+*/
+static void *stayed(void *object, size_t old_size, size_t size, gfp_t gfp)
 {
-	unsigned char *same = (unsigned char *)(uintptr_t)object;
-
 	if (gfp & __GFP_ZERO)
-		memset(same + size, 0, old_size - size);
-	return same;
+		memory_zero_part(object, size, old_size);
+	return object;
 }
 
 /* True if an object of these usable bytes should stay where it is for the new size. */
@@ -345,7 +385,7 @@ static void *resize(struct slabpool *pool, const char *call, const void *object,
 		check_bad_free(pool, call, NULL, object);
 		return NULL;
 	}
-	fresh = fits(old_size, size) ? stayed(object, old_size, size, gfp)
+	fresh = fits(old_size, size) ? stayed((void *)(uintptr_t)object, old_size, size, gfp)
 				     : moved(pool, object, old_size, size, gfp, virt);
 	event_object(pool, SLABPOOL_EVENT_KREALLOC, object, fresh, size, 0, gfp);
 	if (!fresh)

@@ -30,7 +30,27 @@ static inline void memory_clear(unsigned char *to, size_t bytes)
 		to[i] = 0;
 }
 
-/* The same of an object, whatever it is. */
+/* The same of a part of an object, whatever it is, and of all of it. */
+/*@ requires range: from <= to;
+    requires memory: \valid((char *)memory + (from .. to - 1));
+    terminates always: \true;
+    exits never: \false;
+    assigns ((char *)memory)[from .. to - 1];
+    ensures zero: \forall integer k; from <= k < to ==> ((char *)memory)[k] == 0;
+*/
+static inline void memory_zero_part(void *memory, size_t from, size_t to)
+{
+	char *bytes = memory;
+
+	/*@ loop invariant range: from <= i <= to;
+	    loop invariant zero: \forall integer k; from <= k < i ==> bytes[k] == 0;
+	    loop assigns i, bytes[from .. to - 1];
+	    loop variant to - i;
+	*/
+	for (size_t i = from; i < to; i++)
+		bytes[i] = 0;
+}
+
 /*@ requires memory: \valid((char *)memory + (0 .. bytes - 1));
     terminates always: \true;
     exits never: \false;
@@ -39,15 +59,7 @@ static inline void memory_clear(unsigned char *to, size_t bytes)
 */
 static inline void memory_zero(void *memory, size_t bytes)
 {
-	char *to = memory;
-
-	/*@ loop invariant range: 0 <= i <= bytes;
-	    loop invariant zero: \forall integer k; 0 <= k < i ==> to[k] == 0;
-	    loop assigns i, to[0 .. bytes - 1];
-	    loop variant bytes - i;
-	*/
-	for (size_t i = 0; i < bytes; i++)
-		to[i] = 0;
+	memory_zero_part(memory, 0, bytes);
 }
 
 #endif

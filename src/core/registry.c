@@ -42,20 +42,43 @@
 
 #include "../../proofs/logic/Registry.acsl"
 
+/*@ requires text: text_valid((char *)text);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures end: \result == SIZE_MAX || text[\result] == 0;
+    ensures first: text_goes_on((char *)text, \result);
+*/
 static size_t text_length(const char *text)
 {
 	size_t n = 0;
 
-	while (text[n])
+	/*@ loop invariant before: text_goes_on((char *)text, n);
+	    loop assigns n;
+	    loop variant SIZE_MAX - n;
+	*/
+	while (n < SIZE_MAX && text[n])
 		n++;
 	return n;
 }
 
+/*@ requires text: text_valid((char *)text);
+    terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures sound: \result ==> !no_blank_in((char *)text, SIZE_MAX);
+*/
 static bool text_has_blank(const char *text)
 {
-	while (*text && *text != ' ')
-		text++;
-	return *text == ' ';
+	size_t n = 0;
+
+	/*@ loop invariant before: text_goes_on((char *)text, n);
+	    loop assigns n;
+	    loop variant SIZE_MAX - n;
+	*/
+	while (n < SIZE_MAX && text[n] && text[n] != ' ')
+		n++;
+	return n < SIZE_MAX && text[n] == ' ';
 }
 
 static char *name_copy(struct slabpool *pool, const char *name, uint32_t *bytes)
@@ -333,6 +356,12 @@ static const char *refusal(const char *name, unsigned int size,
 	return text;
 }
 
+/*@ requires pool: \valid_read(pool) && reports_known(pool);
+    terminates always: \true;
+    exits ended: \true;
+    assigns \nothing;
+    ensures failed: \result == \null;
+*/
 static struct kmem_cache *create_failed(struct slabpool *pool, const char *name, slab_flags_t flags,
 					const char *text, size_t size)
 {
@@ -344,6 +373,7 @@ static struct kmem_cache *create_failed(struct slabpool *pool, const char *name,
 	check_bad_argument(pool, "kmem_cache_create", name, text, size);
 	if (flags & SLAB_PANIC) {
 		check_report(pool, &panic);
+		/*@ calls slabpool_platform_fatal; */
 		pool->platform.fatal(pool->platform.context);
 	}
 	return NULL;
@@ -471,11 +501,18 @@ static void report_live(struct kmem_cache *cache, size_t count)
 	}
 }
 
+/*@ requires cache: \valid_read(cache) && \valid_read(cache->pool) && reports_known(cache->pool);
+    terminates always: \true;
+    exits ended: \true;
+    assigns \nothing;
+    ensures exact: \result <==> cache->life != CACHE_LIVE;
+*/
 static bool refuse_destroy(struct kmem_cache *cache)
 {
+	uintptr_t number = (uintptr_t)cache;
 	struct slabpool_report report = {
 		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = "kmem_cache_destroy",
-		.pointer = cache, .crime = true,
+		.pointer = (const void *)number, .crime = true,
 	};
 
 	if (cache->life == CACHE_LIVE)
@@ -487,6 +524,19 @@ static bool refuse_destroy(struct kmem_cache *cache)
 }
 
 /* One user of a shared cache less; if there was only one, nobody may share it any more. */
+/*@ requires memory: \valid(cache) && \valid(cache->pool) && platform_ok(&cache->pool->platform);
+    requires apart: \separated(cache, cache->pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->aliases, cache->closing,
+      cache->pool->lock, cache->pool->first, cache->pool->last, cache->pool->retired,
+      cache->pool->retired_last, cache->pool->retired_count, cache->pool->next_id,
+      cache->pool->threads, cache->pool->home_users[0 .. 15];
+    ensures exact: \result <==> \old(cache->aliases) > 0;
+    ensures one_less: \result ==> cache->aliases == \old(cache->aliases) - 1 &&
+      cache->closing == \old(cache->closing);
+    ensures closed: !\result ==> cache->closing != 0 && cache->aliases == 0;
+*/
 static bool drop_alias(struct kmem_cache *cache)
 {
 	bool shared;
@@ -502,6 +552,16 @@ static bool drop_alias(struct kmem_cache *cache)
 }
 
 /* The cache stays. */
+/*@ requires memory: \valid(cache) && \valid(cache->pool) && platform_ok(&cache->pool->platform);
+    requires apart: \separated(cache, cache->pool);
+    terminates always: \true;
+    exits never: \false;
+    assigns cache->closing,
+      cache->pool->lock, cache->pool->first, cache->pool->last, cache->pool->retired,
+      cache->pool->retired_last, cache->pool->retired_count, cache->pool->next_id,
+      cache->pool->threads, cache->pool->home_users[0 .. 15];
+    ensures open: cache->closing == 0;
+*/
 static void destroy_undo(struct kmem_cache *cache)
 {
 	instance_lock(cache->pool);
