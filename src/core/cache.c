@@ -349,6 +349,7 @@ static bool claim(struct kmem_cache *cache, const void *object)
 {
 	uint8_t *byte;
 	size_t offset;
+	bool ended;
 
 	if (!SLABPOOL_CHECKS)
 		return true;
@@ -360,6 +361,7 @@ static bool claim(struct kmem_cache *cache, const void *object)
 		offset = (uintptr_t)object - cache->arena->address;
 		if (!confirmed(cache, offset)) {
 			/*@ assert doubt: !no_doubt(cache, offset); */
+			/*@ assert same: table_kept{Pre, Here}(\at(cache->hot.state, Pre)); */
 			return false;
 		}
 	}
@@ -369,7 +371,10 @@ static bool claim(struct kmem_cache *cache, const void *object)
 	      \at(cache->hot.state + granule(&cache->hot, (void *)object), Pre); */
 	/*@ assert known: no_doubt(cache,
 	      (uintptr_t)object - \at(cache->arena->address, Pre)); */
-	return life_end(cache, byte);
+	ended = life_end(cache, byte);
+	/*@ assert others: table_kept_but{Pre, Here}(\at(cache->hot.state, Pre),
+	      \at(granule(&cache->hot, (void *)object), Pre)); */
+	return ended;
 }
 
 /* What the fast path may know of the arena's table. */

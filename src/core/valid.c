@@ -215,6 +215,7 @@ static bool place_is_valid(const struct kmem_cache *cache, const struct slab *sl
 	const struct arena *arena = cache->arena;
 
 	/*@ ghost run_is_power(SLABPOOL_PAGE_SHIFT + cache->geometry.order); */
+	/*@ ghost product_in_order(slab->page, 0x1000000, arena->words_a_page); */
 	return slab->page < arena->opened &&
 	       slab->bytes == 1u << (SLABPOOL_PAGE_SHIFT + cache->geometry.order) &&
 	       slab->free_bits == arena->bits + (size_t)slab->page * arena->words_a_page &&
