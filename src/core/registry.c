@@ -27,59 +27,8 @@
 /* Objects that destroy names, beyond their count. */
 #define LIVE_REPORTS 16u
 
-#define FLAGS_KNOWN                                                                              \
-	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_HWCACHE_ALIGN |            \
-	 SLAB_STORE_USER | SLAB_RECLAIM_ACCOUNT | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU |            \
-	 SLAB_TRACE | SLAB_NO_MERGE | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_MEM_SPREAD |      \
-	 SLAB_DEBUG_OBJECTS | SLAB_NOLEAKTRACE | SLAB_FAILSLAB | SLAB_ACCOUNT | SLAB_KASAN |     \
-	 SLAB_NO_USER_FLAGS | SLAB_SKIP_KFENCE | SLAB_KMALLOC | SLAB_NO_OBJ_EXT | SLAB_NOTRACK)
-/* A cache with one of these is never merged. */
-#define FLAGS_NO_MERGE                                                                           \
-	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE |  \
-	 SLAB_TYPESAFE_BY_RCU | SLAB_NO_MERGE | SLAB_NOLEAKTRACE | SLAB_FAILSLAB)
-/* Caches are alike only if these agree. */
-#define FLAGS_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_ACCOUNT)
-
 #include "../../proofs/logic/Registry.acsl"
-
-/*@ requires text: text_valid((char *)text);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures end: \result == SIZE_MAX || text[\result] == 0;
-    ensures first: text_goes_on((char *)text, \result);
-*/
-static size_t text_length(const char *text)
-{
-	size_t n = 0;
-
-	/*@ loop invariant before: text_goes_on((char *)text, n);
-	    loop assigns n;
-	    loop variant SIZE_MAX - n;
-	*/
-	while (n < SIZE_MAX && text[n])
-		n++;
-	return n;
-}
-
-/*@ requires text: text_valid((char *)text);
-    terminates always: \true;
-    exits never: \false;
-    assigns \nothing;
-    ensures sound: \result ==> !no_blank_in((char *)text, SIZE_MAX);
-*/
-static bool text_has_blank(const char *text)
-{
-	size_t n = 0;
-
-	/*@ loop invariant before: text_goes_on((char *)text, n);
-	    loop assigns n;
-	    loop variant SIZE_MAX - n;
-	*/
-	while (n < SIZE_MAX && text[n] && text[n] != ' ')
-		n++;
-	return n < SIZE_MAX && text[n] == ' ';
-}
+#include "core/text.h"
 
 static char *name_copy(struct slabpool *pool, const char *name, uint32_t *bytes)
 {
@@ -528,10 +477,7 @@ static bool refuse_destroy(struct kmem_cache *cache)
     requires apart: \separated(cache, cache->pool);
     terminates always: \true;
     exits never: \false;
-    assigns cache->aliases, cache->closing,
-      cache->pool->lock, cache->pool->first, cache->pool->last, cache->pool->retired,
-      cache->pool->retired_last, cache->pool->retired_count, cache->pool->next_id,
-      cache->pool->threads, cache->pool->home_users[0 .. 15];
+    assigns cache->aliases, cache->closing, INSTANCE_PROTECTED(cache->pool);
     ensures exact: \result <==> \old(cache->aliases) > 0;
     ensures one_less: \result ==> cache->aliases == \old(cache->aliases) - 1 &&
       cache->closing == \old(cache->closing);
@@ -556,10 +502,7 @@ static bool drop_alias(struct kmem_cache *cache)
     requires apart: \separated(cache, cache->pool);
     terminates always: \true;
     exits never: \false;
-    assigns cache->closing,
-      cache->pool->lock, cache->pool->first, cache->pool->last, cache->pool->retired,
-      cache->pool->retired_last, cache->pool->retired_count, cache->pool->next_id,
-      cache->pool->threads, cache->pool->home_users[0 .. 15];
+    assigns cache->closing, INSTANCE_PROTECTED(cache->pool);
     ensures open: cache->closing == 0;
 */
 static void destroy_undo(struct kmem_cache *cache)

@@ -5,6 +5,19 @@
 
 #include "core/instance.h"
 
+#define FLAGS_KNOWN                                                                              \
+	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_HWCACHE_ALIGN |            \
+	 SLAB_STORE_USER | SLAB_RECLAIM_ACCOUNT | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU |            \
+	 SLAB_TRACE | SLAB_NO_MERGE | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_MEM_SPREAD |      \
+	 SLAB_DEBUG_OBJECTS | SLAB_NOLEAKTRACE | SLAB_FAILSLAB | SLAB_ACCOUNT | SLAB_KASAN |     \
+	 SLAB_NO_USER_FLAGS | SLAB_SKIP_KFENCE | SLAB_KMALLOC | SLAB_NO_OBJ_EXT | SLAB_NOTRACK)
+/* A cache with one of these is never merged. */
+#define FLAGS_NO_MERGE                                                                           \
+	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE |  \
+	 SLAB_TYPESAFE_BY_RCU | SLAB_NO_MERGE | SLAB_NOLEAKTRACE | SLAB_FAILSLAB)
+/* Caches are alike only if these agree. */
+#define FLAGS_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_CACHE_DMA32 | SLAB_ACCOUNT)
+
 #include "../../proofs/logic/Setup.acsl"
 
 /* The shift of a granule: 2^shift bytes. */
