@@ -225,7 +225,7 @@ static inline void push(struct kmem_cache *cache, void *object)
 /* By page map and descriptor: at this offset an object of this cache starts, and it is not in its
  * slab. */
 /*@ requires cache: \valid_read(cache) && arena_tables(cache->arena);
-    requires slabs: slabs_whole(cache->arena);
+    requires slabs: named_whole(cache->arena);
     requires inside: offset < arena_bytes(cache->arena);
     terminates always: \true;
     exits never: \false;
@@ -242,7 +242,7 @@ static bool is_taken(struct kmem_cache *cache, size_t offset)
 	/*@ assert owner: which == page_owner(arena, offset / LOOKUP_PAGE_BYTES); */
 	if (which == SLAB_NO_SLAB || arena->slab[which].owner != cache)
 		return false;
-	/*@ assert whole: slab_whole(arena, which); */
+	/*@ assert whole: run_whole(arena, which); */
 	index = lookup_object(arena, which, offset);
 	/*@ assert holds: \forall integer i; taken_of_slab(arena, which, i, offset) ==>
 	      object_holds(&arena->slab[which], i, offset - run_start(arena, which)); */

@@ -84,7 +84,7 @@ static struct check_description describe_run(const struct arena *arena, uint32_t
 }
 
 /*@ requires arena: arena_ready(arena) && map_known(arena);
-    requires slab: slab_whole(arena, which) && \valid_read(arena->slab[which].owner);
+    requires slab: run_whole(arena, which) && \valid_read(arena->slab[which].owner);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
@@ -124,7 +124,7 @@ static struct check_description describe_in(struct arena *arena, size_t offset)
 
 	if (which == SLAB_NO_SLAB)
 		return describe_run(arena, (uint32_t)(offset / SLABPOOL_PAGE_SIZE));
-	/*@ assert whole: slab_whole(arena, which); */
+	/*@ assert whole: run_whole(arena, which); */
 	/*@ assert owner: \valid_read(arena->slab[which].owner); */
 	return describe_object(arena, which, offset);
 }

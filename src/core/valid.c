@@ -275,7 +275,7 @@ static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct 
 
 /* An object of the cache starts there, is not free in its slab, and its state byte is 0. */
 /*@ requires memory: \valid_read(cache) && arena_tables(cache->arena);
-    requires slabs: slabs_whole(cache->arena);
+    requires slabs: named_whole(cache->arena);
     requires states: \valid_read(cache->arena->state + (0 .. cache->arena->open_granules - 1));
     requires inside: offset < arena_bytes(cache->arena);
     terminates always: \true;
@@ -294,7 +294,7 @@ static bool is_held(const struct kmem_cache *cache, size_t offset, size_t granul
 	if (granule >= arena->open_granules || arena->state[granule] != STATE_NONE ||
 	    which == SLAB_NO_SLAB || (uintptr_t)arena->slab[which].owner != (uintptr_t)cache)
 		return false;
-	/*@ assert whole: slab_whole((struct arena *)arena, which); */
+	/*@ assert whole: run_whole((struct arena *)arena, which); */
 	index = lookup_object(arena, which, offset);
 	return index != SLAB_NO_OBJECT && !slab_is_free(&arena->slab[which], index) &&
 	       lookup_start(arena, which, index) == offset;
@@ -304,7 +304,7 @@ static bool is_held(const struct kmem_cache *cache, size_t offset, size_t granul
 /*@ requires memory: \valid_read(cache) && arena_tables(cache->arena) && \valid(tally);
     requires opened: cache->arena->opened <= cache->arena->pages &&
       3 <= cache->arena->granule_shift <= 12;
-    requires slabs: slabs_whole(cache->arena);
+    requires slabs: named_whole(cache->arena);
     requires states: \valid_read(cache->arena->state + (0 .. cache->arena->open_granules - 1));
     requires objects: \valid_read(objects + (0 .. n - 1));
     requires apart: \separated(tally, cache, cache->arena,
