@@ -450,6 +450,8 @@ class Tree:
         parts += self.frame(contract, assumed, spell)
         call = f"{contract.name}__body({', '.join(names)});"
         parts.append(call if kind == "void" else f"{kind} result_ = {call}")
+        if re.fullmatch(r"struct \w+", kind):  # built where the caller wants it
+            parts.append("contracts_result(&frame_, &result_, sizeof(result_));")
         if contract.acts:
             parts.append("contracts_own(&frame_);")
             parts += self.acts(contract, spell)

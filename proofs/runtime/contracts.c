@@ -312,16 +312,26 @@ static void check_frame(struct contracts_frame *frame)
 	}
 }
 
+/* Stores of the call into memory that is none of what its frame is about. */
+static void forget(struct contracts_frame *frame, const void *start, const void *end)
+{
+	for (size_t i = frame->first; i < log_count; i++)
+		if ((const void *)log_of[i].where >= start && (const void *)log_of[i].where < end)
+			log_of[i].bytes = 0;
+}
+
+void contracts_result(struct contracts_frame *frame, const void *result, size_t bytes)
+{
+	forget(frame, result, (const char *)result + bytes);
+}
+
 void contracts_return(struct contracts_frame *frame)
 {
 	frame->running = false;
 	running--;
 	opaque_depth -= frame->opaque;
 	/* What callees stored in variables of the body, which are no more. */
-	for (size_t i = frame->first; i < log_count; i++)
-		if ((char *)log_of[i].where < frame->sp &&
-		    (char *)log_of[i].where >= (char *)__builtin_frame_address(0) - 65536)
-			log_of[i].bytes = 0;
+	forget(frame, (char *)__builtin_frame_address(0) - 65536, frame->sp);
 	if (frame->clause)
 		check_frame(frame);
 }

@@ -60,6 +60,8 @@ void contracts_call(struct contracts_frame *frame, unsigned int assigns, unsigne
 void contracts_own(struct contracts_frame *frame);
 /* Memory that no frame speaks of: it is new. */
 void contracts_new(struct contracts_place place);
+/* A struct that is returned: the caller's variable, but no store that a frame speaks of. */
+void contracts_result(struct contracts_frame *frame, const void *result, size_t bytes);
 void contracts_return(struct contracts_frame *frame);
 void contracts_leave(struct contracts_frame *frame);
 /* False if a clause has had its share of steps; a clause without loops is always due. */

@@ -68,7 +68,7 @@ static SLABPOOL_COLD void warn_ctor_zero(struct kmem_cache *cache)
     exits ended: \true;
     assigns cache->pool->warned_ctor_zero, ((char *)object)[0 .. cache->size - 1];
     ensures same: \result == object;
-    ensures zero: \forall integer k; 0 <= k < \old(cache->size) ==> ((char *)object)[k] == 0;
+    ensures zero: \forall integer k; 0 <= k < cache->size ==> ((char *)object)[k] == 0;
 */
 static inline void *zero(struct kmem_cache *cache, void *object)
 {
@@ -316,7 +316,7 @@ static uint8_t *tagged_byte(struct kmem_cache *cache, const void *object)
 
 /* Ends a life, once even if two threads try at the same moment, where this is asked for. */
 /*@ requires memory: \valid(byte) && \valid_read(cache) && \valid_read(cache->pool);
-    requires apart: \separated(byte, cache, cache->pool);
+    requires apart: \separated(byte, cache, &cache->pool->options);
     requires live: *byte == cache->hot.tag;
     terminates always: \true;
     exits never: \false;
@@ -356,7 +356,7 @@ static bool claim(struct kmem_cache *cache, const void *object)
 	byte = tagged_byte(cache, object);
 	if (!byte)
 		return false;
-	/*@ assert apart: \separated(byte, cache, cache->pool); */
+	/*@ assert apart: \separated(byte, cache, &cache->pool->options); */
 	if (cache->confirm) {
 		offset = (uintptr_t)object - cache->arena->address;
 		if (!confirmed(cache, offset)) {
