@@ -56,9 +56,8 @@ def measure(names, html):
         raise Failure(f"llvm-profdata{LLVM}: {text}")
     objects = [programs[0]] + [part for program in programs[1:] for part in ("-object", program)]
     common = [f"-instr-profile={profile}", *objects]
-    status, text = run(["llvm-cov" + LLVM, "export", "-summary-only", *common])
-    if status:
-        raise Failure(f"llvm-cov{LLVM}: {text[-2000:]}")
+    text = exported("-summary-only", *common)
+    lines = lines_of(exported("-format=lcov", "-skip-functions", *common))
     if html:
         out = os.path.join(BUILD, "report", "coverage")
         shutil.rmtree(out, ignore_errors=True)
@@ -68,13 +67,35 @@ def measure(names, html):
     for entry in json.loads(text[text.index("{"):])["data"][0]["files"]:
         name = short(os.path.abspath(entry["filename"]))
         if name:
-            found[name] = {key: (entry["summary"][key]["covered"], entry["summary"][key]["count"])
-                           for key in ("lines", "branches")}
+            branches = entry["summary"]["branches"]
+            found[name] = {"lines": lines.get(name, (0, 0)),
+                           "branches": (branches["covered"], branches["count"])}
     # A source file that no target links is not covered at all, and must not vanish.
     missing = [name for name in os.listdir(CORE) if name.endswith(".c") and name not in found and
                prove_source.outline(os.path.join(CORE, name)).defined]
     if missing:
         raise Failure(f"no fuzz target has src/core/{missing[0]}: nothing is known of it")
+    return found
+
+
+def exported(*arguments):
+    status, text = run(["llvm-cov" + LLVM, "export", *arguments])
+    if status:
+        raise Failure(f"llvm-cov{LLVM}: {text[-2000:]}")
+    return text
+
+
+def lines_of(text):
+    """{file: (covered, all)}, of the lines that `llvm-cov show` gives a count. The summary of a
+    header that several files include counts comments in its functions as lines not covered."""
+    found, name = {}, None
+    for line in text.splitlines():
+        kind, _, rest = line.partition(":")
+        if kind == "SF":
+            name = short(os.path.abspath(rest))
+        elif kind == "DA" and name:
+            covered, count = found.get(name, (0, 0))
+            found[name] = covered + (int(rest.split(",")[1]) > 0), count + 1
     return found
 
 
