@@ -304,11 +304,11 @@ static uint8_t *tagged_byte(struct kmem_cache *cache, const void *object)
 		return NULL;
 	/*@ assert start: starts_granule(&cache->hot, (void *)object); */
 	/*@ assert granule: granule == granule(&cache->hot, (void *)object); */
-	/*@ ghost
-	  if ((uintptr_t)object - cache->hot.address >= cache->arena->pages * LOOKUP_PAGE_BYTES)
-	    granules_in_order(cache->arena->pages * LOOKUP_PAGE_BYTES,
-	                      (uintptr_t)object - cache->hot.address, cache->hot.granule_shift);
-	*/
+	/*@ assert shifts: cache->hot.granule_shift == 3 || cache->hot.granule_shift == 4 ||
+	      cache->hot.granule_shift == 5 || cache->hot.granule_shift == 6 ||
+	      cache->hot.granule_shift == 7 || cache->hot.granule_shift == 8 ||
+	      cache->hot.granule_shift == 9 || cache->hot.granule_shift == 10 ||
+	      cache->hot.granule_shift == 11 || cache->hot.granule_shift == 12; */
 	/*@ assert inside: (uintptr_t)object - cache->hot.address < arena_bytes(cache->arena); */
 	byte = &cache->hot.state[granule];
 	return slabpool_load_u8(byte) == cache->hot.tag ? byte : NULL;
@@ -351,8 +351,6 @@ static bool claim(struct kmem_cache *cache, const void *object)
 	size_t offset;
 	bool ended;
 
-	if (!SLABPOOL_CHECKS)
-		return true;
 	byte = tagged_byte(cache, object);
 	if (!byte)
 		return false;
@@ -400,7 +398,7 @@ bool cache_free_slow(struct kmem_cache *cache, void *object, const char *call)
 		report_dead(cache, call);
 		return false;
 	}
-	if (!claim(cache, object)) {
+	if (SLABPOOL_CHECKS && !claim(cache, object)) {
 		check_bad_free(cache->pool, call, cache, object);
 		return false;
 	}

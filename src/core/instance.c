@@ -95,19 +95,27 @@ static uint32_t arena_place_of(const struct slabpool *pool, uint32_t granule_shi
 	return k;
 }
 
+/*@ terminates always: \true;
+    exits never: \false;
+    assigns \nothing;
+    ensures capped: \result == (n < most ? n : most);
+*/
+static size_t capped(size_t n, size_t most)
+{
+	return n < most ? n : most;
+}
+
 /* What the option arena_mib asks for, as far as there is an address space. */
 /*@ requires memory: \valid_read(pool);
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures bytes: \result == (pool->options.arena_mib > SIZE_MAX / 0x100000 ? SIZE_MAX :
-            pool->options.arena_mib * 0x100000);
+    ensures bytes: \result == 0x100000 * (pool->options.arena_mib < SIZE_MAX / 0x100000 ?
+            pool->options.arena_mib : SIZE_MAX / 0x100000);
 */
 static size_t arena_bytes_of(const struct slabpool *pool)
 {
-	size_t mib = pool->options.arena_mib;
-
-	return mib > SIZE_MAX / 0x100000 ? SIZE_MAX : mib * 0x100000;
+	return capped(pool->options.arena_mib, SIZE_MAX / 0x100000) * 0x100000;
 }
 
 /*@ requires memory: \valid_read(pool) && options_granule((struct slabpool_options *)
