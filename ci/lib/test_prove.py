@@ -98,6 +98,14 @@ WRONG_LINES = [
      r"void \*\*old = m->elements;", "void **old = m->elements = array;"),
     ("mempool: a freed element is lost", "mempool", "reserve_free_locked",
      r"!reserve_give\(m, element\)", "false"),
+    ("shelf: a full slab counts as an empty one", "shelf", "list_of",
+     r"return LIST_FULL;", "return LIST_EMPTY;"),
+    ("batch: what a slab has is given to it again", "batch", "give_at",
+     r"\tgiven = slab_give\(slab, index\);", "\tgiven = slab_give(slab, index) || true;"),
+    ("arena: used pages are not counted", "arena", "used_add",
+     r"arena->used\[use\] \+= pages;", "arena->used[use] += 0;"),
+    ("cache: another cache's live object is taken back", "cache", "tagged_byte",
+     r"slabpool_load_u8\(byte\) == cache->hot.tag", "slabpool_load_u8(byte) != STATE_NONE"),
 ]
 
 
