@@ -2,13 +2,15 @@
 """What the tests of the gates share: a tree in which one thing at a time is broken, what is to be
 seen then, and a verdict for each test."""
 
+import multiprocessing
 import os
 import re
 import shutil
+import signal
 import tempfile
 import time
 
-from common import ROOT, Failure, Results, hear_interrupts, parser, run, say
+from common import ROOT, Failure, Results, Usage, hear_interrupts, parser, run, say
 
 
 class Copy:
@@ -104,9 +106,9 @@ class Suite:
             return function
         return keep
 
-    def work(self, doc, scene):
+    def work(self, doc, scene, parallel=1):
         """The command: scene(directory) makes the Expectations, whose `arguments` each test gets
-        and whose restore() follows each."""
+        and whose restore() follows each. Tests that run at the same time have a scene each."""
         hear_interrupts()
         cli = parser(doc)
         cli.add_argument("--only", metavar="WORD", default="",
@@ -115,14 +117,61 @@ class Suite:
         chosen = [(title, function) for title, function in self.tests if options.only in title]
         results = Results(self.name)
         with tempfile.TemporaryDirectory(prefix=f"slabpool-{self.name}-") as where:
-            expectations = scene(where)
             say(f"1..{len(chosen)}")
-            for number, (title, function) in enumerate(chosen, 1):
-                self.run(number, title, function, expectations, results)
+            for number, wrong, seconds in self.verdicts(where, chosen, scene, parallel):
+                title = chosen[number][0]
+                say(f"{'ok' if wrong is None else 'not ok'} {number + 1} - {title}")
+                if wrong is not None:
+                    say("\n".join("# " + line for line in wrong.splitlines()[-60:]))
+                results.add(title, int(wrong is None), int(wrong is not None), seconds=seconds,
+                            failures=[] if wrong is None else [title])
         return results.close(with_table=False)
 
+    def verdicts(self, where, chosen, scene, parallel):
+        """(number, what is wrong or None, seconds) of each test, as they are done."""
+        fork = multiprocessing.get_context("fork")
+        left, done = fork.Value("i", 0), fork.SimpleQueue()
+        workers = [fork.Process(target=self.worker, args=(
+            os.path.join(where, str(k)), chosen, scene, left, done))
+            for k in range(max(1, min(parallel, len(chosen))))]
+        for worker in workers:
+            worker.start()
+        try:
+            seen = 0
+            while seen < len(chosen):
+                ended = not any(worker.is_alive() for worker in workers)
+                if not done.empty():
+                    seen += 1
+                    yield done.get()
+                elif ended:
+                    raise Failure(f"{self.name}: {len(chosen) - seen} tests have no verdict")
+                else:
+                    time.sleep(0.1)
+        finally:
+            for worker in workers:
+                if worker.is_alive():
+                    os.kill(worker.pid, signal.SIGINT)
+            for worker in workers:
+                worker.join()
+
+    def worker(self, where, chosen, scene, left, done):
+        os.makedirs(where)
+        try:
+            expectations = scene(where)
+            while True:
+                with left.get_lock():
+                    number = left.value
+                    left.value += 1
+                if number >= len(chosen):
+                    return
+                done.put((number, *self.run(chosen[number][1], expectations)))
+        except (Failure, Usage) as error:
+            say(str(error))
+        except KeyboardInterrupt:
+            pass
+
     @staticmethod
-    def run(number, title, function, expectations, results):
+    def run(function, expectations):
         begin, expectations.wrong = time.monotonic(), None
         try:
             function(*expectations.arguments)
@@ -130,12 +179,7 @@ class Suite:
             expectations.wrong = str(error) if isinstance(error, Failure) else repr(error)
         finally:
             expectations.restore()
-        held = expectations.wrong is None
-        say(f"{'ok' if held else 'not ok'} {number} - {title}")
-        if not held:
-            say("\n".join("# " + line for line in expectations.wrong.splitlines()[-60:]))
-        results.add(title, int(held), int(not held), seconds=time.monotonic() - begin,
-                    failures=[] if held else [title])
+        return expectations.wrong, time.monotonic() - begin
 
 
 def leftovers(scratch):

@@ -17,7 +17,7 @@ import tempfile
 import time
 
 from breaking import Copy, Expectations, Suite, leftovers
-from common import Failure, environment, main, stop
+from common import Failure, cores, environment, main, stop
 
 SLAB, SLAB_H = "src/core/slab.c", "src/core/slab.h"
 CHECK = ("--check", "--machdep", "gcc_x86_64")
@@ -31,7 +31,14 @@ class Tests(Expectations):
         self.copy = Copy(where)
         self.pristine = self.copy.files()
         self.arguments = self.copy, self
-        self.restore = self.copy.restore
+
+    def restore(self):
+        self.copy.restore()
+        new = set(self.copy.files()) - set(self.pristine)
+        if new:
+            self.ok(False, "the test left files in the tree: " + " ".join(sorted(new)))
+            for path in new:
+                os.unlink(path)
 
     def expect(self, status, pattern, *arguments, env=None, never=None):
         """Runs the copy's ci/prove."""
@@ -623,12 +630,5 @@ def _(copy, tests):
         shutil.rmtree(scratch)
 
 
-@test("no run left a file in the tree")
-def _(copy, tests):
-    new = set(copy.files()) - set(tests.pristine)
-    if new:
-        tests.wrong = "new files: " + " ".join(sorted(new))
-
-
 if __name__ == "__main__":
-    main(lambda: SUITE.work(__doc__, Tests))
+    main(lambda: SUITE.work(__doc__, Tests, cores()))

@@ -10,7 +10,6 @@
     terminates always: \true;
     exits never: \false;
     assigns *options;
-    ensures memory: \valid(options);
 */
 void slabpool_options_init(struct slabpool_options *options);
 /* True if every value is in its range and all fit together. */

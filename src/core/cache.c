@@ -106,6 +106,7 @@ static void *take_object(struct kmem_cache *cache)
 */
 static void event_alloc(struct kmem_cache *cache, gfp_t gfp, const void *object)
 {
+	/* Through a number: WP's typed memory has no cast from a structure to untyped bytes. */
 	uintptr_t owner = (uintptr_t)cache;
 	struct slabpool_event event = {
 		.kind = SLABPOOL_EVENT_CACHE_ALLOC, .owner = (const void *)owner,
@@ -124,6 +125,7 @@ static void event_alloc(struct kmem_cache *cache, gfp_t gfp, const void *object)
 */
 static void report_dead(struct kmem_cache *cache, const char *call)
 {
+	/* Through a number: WP's typed memory has no cast from a structure to untyped bytes. */
 	uintptr_t number = (uintptr_t)cache;
 	struct slabpool_report report = {
 		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = call,

@@ -63,7 +63,6 @@ static const char *const kmalloc_name[GEOMETRY_KMALLOC_CLASSES] = {
     terminates always: \true;
     exits never: \false;
     assigns *pool;
-    ensures instance: \valid(pool);
 */
 void slabpool_thread_flush(struct slabpool *pool);
 

@@ -458,6 +458,7 @@ static void report_live(struct kmem_cache *cache, size_t count)
 */
 static bool refuse_destroy(struct kmem_cache *cache)
 {
+	/* Through a number: WP's typed memory has no cast from a structure to untyped bytes. */
 	uintptr_t number = (uintptr_t)cache;
 	struct slabpool_report report = {
 		.kind = SLABPOOL_REPORT_BAD_CACHE, .call = "kmem_cache_destroy",

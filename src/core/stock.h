@@ -29,7 +29,7 @@ bool stock_spare_put(struct kmem_cache *cache, struct slabpool_store *store);
     requires lists: depot_in_heap(cache) && heap_shape;
     terminates always: \true;
     exits never: \false;
-    assigns cache->spare, cache->spare_count, STORE_LINKS;
+    assigns cache->spare, cache->spare_count, cache->spare->next;
     ensures none: \result == \null <==>
             \old(cache->spare_count) == 0 || \old(cache->spare) == \null;
     ensures kept: \result == \null ==> cache->spare == \old(cache->spare) &&
@@ -50,7 +50,7 @@ struct slabpool_store *stock_spare_get(struct kmem_cache *cache);
     requires counted: homes_counted(cache);
     terminates always: \true;
     exits never: \false;
-    assigns cache->home[home], cache->full_count, STORE_LINKS;
+    assigns cache->home[home], cache->full_count, cache->home[home].full->next;
     ensures none: \result == \null <==> !has_full{Pre}(cache, home);
     ensures kept: \result == \null ==> homes_kept{Pre, Post}(cache) &&
             cache->full_count == \old(cache->full_count);
@@ -68,7 +68,7 @@ struct slabpool_store *stock_full_get(struct kmem_cache *cache, uint32_t home);
     requires counted: homes_counted(cache);
     terminates always: \true;
     exits never: \false;
-    assigns cache->old, cache->old_count, STORE_LINKS;
+    assigns cache->old, cache->old_count, cache->old->next;
     ensures none: \result == \null <==>
             \old(cache->old_count) == 0 || \old(cache->old) == \null;
     ensures kept: \result == \null ==> cache->old == \old(cache->old) &&

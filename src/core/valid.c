@@ -32,7 +32,7 @@ struct tally {
 	uint64_t held;   /* the marks of objects in magazines and depot */
 };
 
-/* A number by which two different sets of objects differ: XOR of the numbers of each. */
+/* The XOR of a set's marks tells it from nearly every other set; the counts are compared, too. */
 /*@ terminates always: \true;
     exits never: \false;
     assigns \nothing;
