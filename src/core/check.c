@@ -88,6 +88,7 @@ static struct check_description describe_run(const struct arena *arena, uint32_t
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
+    ensures slab: \result.slab == which;
     ensures cache: \result.cache == arena->slab[which].owner;
     ensures object: \result.start != 0 ==> \result.start ==
       arena->address + object_start(arena, which, \result.index);

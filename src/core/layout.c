@@ -135,6 +135,8 @@ size_t base_align(uint32_t pages)
 	uint32_t limit = pages >= 256 ? pages : pages / 8;
 
 	/*@ loop invariant power: base_alignment(align);
+	    loop invariant small: align == SLABPOOL_PAGE_SIZE ||
+	      align / SLABPOOL_PAGE_SIZE <= limit;
 	    loop assigns align;
 	    loop variant ARENA_MAX_RUN * SLABPOOL_PAGE_SIZE - align;
 	*/

@@ -34,6 +34,10 @@ uint32_t words_a_page(uint32_t granule_shift);
     assigns \nothing;
     ensures range: SLABPOOL_PAGE_SIZE <= \result <= ARENA_MAX_RUN * SLABPOOL_PAGE_SIZE;
     ensures power: base_alignment(\result);
+    ensures small: \result == SLABPOOL_PAGE_SIZE ||
+      \result / SLABPOOL_PAGE_SIZE <= base_pages(pages);
+    ensures largest: \result == ARENA_MAX_RUN * SLABPOOL_PAGE_SIZE ||
+      base_pages(pages) < \result / SLABPOOL_PAGE_SIZE * 2;
 */
 size_t base_align(uint32_t pages);
 /*@ requires memory: \valid(layout);
