@@ -24,7 +24,9 @@
 #define CAP_CLASSES 0x400u  /* ksize is that of a size class, powers of two are aligned */
 #define CAP_THREADS 0x800u  /* thread_exit, thread_flush, tune, shrink, reap */
 #define CAP_FORK 0x1000u    /* fork handlers, and damage to its structures */
-#define CAP_ALL 0x1fffu
+#define CAP_FACES 0x2000u   /* the Linux names act on it */
+#define CAP_INSIDE 0x4000u  /* inside.c can look at its structures */
+#define CAP_ALL 0x7fffu
 
 /* What is_valid() said of structures that were damaged on purpose. */
 enum fuzz_seen { FUZZ_SEEN_NOTHING, FUZZ_SEEN_DAMAGE, FUZZ_SEEN_MISSED };
@@ -35,6 +37,9 @@ struct fuzz_adapter {
 	uint32_t caps;
 	struct slabpool *(*create)(const struct slabpool_platform *platform,
 				   const struct slabpool_options *options);
+	/* The same as default instance. */
+	struct slabpool *(*create_default)(const struct slabpool_platform *platform,
+					   const struct slabpool_options *options);
 	void (*destroy)(struct slabpool *pool);
 	bool (*is_valid)(struct slabpool *pool);
 	size_t (*reap)(struct slabpool *pool);
@@ -87,8 +92,19 @@ struct fuzz_adapter {
 	void *(*alloc_pages)(struct slabpool *pool, gfp_t gfp, unsigned int order);
 	void (*free_pages)(struct slabpool *pool, void *address, unsigned int order);
 
+	/* The Linux names by shape, a number picks the name: faces.h. */
+	struct slab_sheaf *(*sheaf_prefill)(struct kmem_cache *cache, gfp_t gfp, unsigned int size);
+	void *(*face_take)(unsigned int face, size_t n, size_t size, gfp_t gfp);
+	void (*face_give)(unsigned int face, void *p, size_t size);
+	void *(*face_alloc)(unsigned int face, struct kmem_cache *cache, gfp_t gfp);
+	void (*face_free)(unsigned int face, struct kmem_cache *cache, void *object);
+	void *(*face_pages)(unsigned int face, unsigned int order, gfp_t gfp);
+	void (*face_unpages)(unsigned int face, void *page, unsigned int order);
+	void *(*face_resize)(unsigned int face, void *p, size_t n, size_t size, gfp_t gfp);
+
 	mempool_t *(*pool_create)(struct slabpool *pool, int min_nr, mempool_alloc_t *alloc_fn,
 				  mempool_free_t *free_fn, void *data);
+	bool (*pool_is_valid)(const mempool_t *mempool);
 	int (*pool_init)(struct slabpool *pool, mempool_t *mempool, int min_nr,
 			 mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *data);
 	void (*pool_exit)(mempool_t *mempool);
@@ -110,6 +126,7 @@ struct fuzz_adapter {
 				 struct geometry *geometry);
 	uint32_t (*geometry_class)(uint32_t size);
 	uint32_t (*geometry_class_size)(uint32_t class_index);
+	size_t (*report_line)(const struct slabpool_report *report, char *line, size_t bytes);
 	/* Sees each report first; may change it. NULL: nothing in between. */
 	void (*on_report)(struct slabpool_report *report);
 };

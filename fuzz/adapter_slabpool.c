@@ -3,6 +3,9 @@
 #include "adapter.h"
 
 #include "core/instance.h"
+#include "core/mempool.h"
+#include "default.h"
+#include "faces.h"
 
 static int bulk_of_pool(mempool_t *mempool, void **elements, unsigned int count,
 			unsigned int allocated)
@@ -14,6 +17,7 @@ const struct fuzz_adapter fuzz_adapter_slabpool = {
 	.name = "slabpool",
 	.caps = CAP_ALL,
 	.create = slabpool_create,
+	.create_default = default_create,
 	.destroy = slabpool_destroy,
 	.is_valid = slabpool_is_valid,
 	.reap = slabpool_reap,
@@ -54,7 +58,16 @@ const struct fuzz_adapter fuzz_adapter_slabpool = {
 	.vfree = slabpool_vfree,
 	.alloc_pages = slabpool_alloc_pages,
 	.free_pages = slabpool_free_pages,
+	.sheaf_prefill = kmem_cache_prefill_sheaf,
+	.face_take = faces_take,
+	.face_give = faces_give,
+	.face_alloc = faces_alloc,
+	.face_free = faces_free,
+	.face_pages = faces_pages,
+	.face_unpages = faces_unpages,
+	.face_resize = faces_resize,
 	.pool_create = slabpool_mempool_create,
+	.pool_is_valid = reserve_is_valid,
 	.pool_init = slabpool_mempool_init,
 	.pool_exit = mempool_exit,
 	.pool_destroy = mempool_destroy,
@@ -72,4 +85,5 @@ const struct fuzz_adapter fuzz_adapter_slabpool = {
 	.geometry_compute = geometry_compute,
 	.geometry_class = geometry_kmalloc_class,
 	.geometry_class_size = geometry_kmalloc_size,
+	.report_line = slabpool_report_line,
 };

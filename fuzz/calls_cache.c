@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* kmem_cache_*: the operations, with what the model says must come of them. */
 #include "calls.h"
+#include "events.h"
+#include "steps.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TOO_LARGE 0x400001u
-
-static const struct fuzz_word flag_words[] = {
+const struct fuzz_word cache_flag_words[] = {
 	{ "HWCACHE_ALIGN", "SLAB_HWCACHE_ALIGN", SLAB_HWCACHE_ALIGN },
 	{ "TYPESAFE_BY_RCU", "SLAB_TYPESAFE_BY_RCU", SLAB_TYPESAFE_BY_RCU },
 	{ "NO_MERGE", "SLAB_NO_MERGE", SLAB_NO_MERGE },
@@ -19,7 +19,7 @@ static const struct fuzz_word flag_words[] = {
 	{ "UNKNOWN", "1u", 1 },
 	{ NULL, NULL, 0 },
 };
-static const struct fuzz_word align_words[] = {
+const struct fuzz_word cache_align_words[] = {
 	{ "0", "0", 0 },         { "8", "8", 8 },         { "16", "16", 16 },
 	{ "32", "32", 32 },      { "64", "64", 64 },      { "0", "", 0 },
 	{ "128", "128", 128 },   { "256", "256", 256 },   { "1024", "1024", 1024 },
@@ -30,7 +30,7 @@ static const struct fuzz_word align_words[] = {
 	{ NULL, NULL, 0 },
 };
 enum name { NAME_PLAIN, NAME_BLANK, NAME_EMPTY, NAME_NULL, NAME_LONG, NAME_MIDDLE };
-static const struct fuzz_word name_words[] = {
+const struct fuzz_word cache_name_words[] = {
 	{ "plain", "\"plain\"", NAME_PLAIN },     { "blank", "\"two words\"", NAME_BLANK },
 	{ "plain", "", NAME_PLAIN },              { "empty", "\"\"", NAME_EMPTY },
 	{ "plain", "", NAME_PLAIN },              { "null", "NULL", NAME_NULL },
@@ -126,16 +126,22 @@ static void create_failed(struct world *w, const struct kmem_cache_args *args, u
 		fuzz_fail("null", "a cache is refused without a fault or a wrong argument");
 }
 
-static void create(struct world *w, const struct fuzz_call *call,
-		   const struct kmem_cache_args *args)
+static struct kmem_cache *made_by(struct world *w, const struct fuzz_call *call, const char *name,
+				  const struct kmem_cache_args *args, uint32_t flags)
+{
+	return w->a->cache_create(w->pool, name, call->arg[0], args, flags);
+}
+
+void cache_create_by(struct world *w, const struct fuzz_call *call, cache_maker *maker,
+		     const struct kmem_cache_args *args)
 {
 	uint32_t size = call->arg[0], flags = 0, handle = call->first;
-	enum name name = (enum name)name_words[call->arg[4]].value;
+	enum name name = (enum name)cache_name_words[call->arg[4]].value;
 	struct wcache *c = &w->cache[handle];
 
-	for (unsigned int i = 0; flag_words[i].word; i++)
+	for (unsigned int i = 0; cache_flag_words[i].word; i++)
 		if (call->arg[2] & (1u << i))
-			flags |= flag_words[i].value;
+			flags |= cache_flag_words[i].value;
 	/* Only an allocator with a platform can end the program through it. */
 	if (!(w->a->caps & CAP_PLATFORM))
 		flags &= ~SLAB_PANIC;
@@ -145,7 +151,7 @@ static void create(struct world *w, const struct fuzz_call *call,
 	if (flags & SLAB_PANIC)
 		w->may_end = KIND(PANIC);
 	world_act(w);
-	c->k = w->a->cache_create(w->pool, name_text(name), size, args, flags);
+	c->k = maker(w, call, name_text(name), args, flags);
 	if (!c->k) {
 		if (flags & SLAB_PANIC)
 			fuzz_fail("result", "SLAB_PANIC, but the program was not ended");
@@ -162,10 +168,16 @@ static void create(struct world *w, const struct fuzz_call *call,
 	stats_check_cache(w, c->same_as, "statistics");
 }
 
+static void create(struct world *w, const struct fuzz_call *call,
+		   const struct kmem_cache_args *args)
+{
+	cache_create_by(w, call, made_by, args);
+}
+
 static void run_create(struct world *w, const struct fuzz_call *call)
 {
 	struct kmem_cache_args args = {
-		.align = align_words[call->arg[1]].value,
+		.align = cache_align_words[call->arg[1]].value,
 		.ctor = call->arg[3] ? model_ctor : NULL,
 	};
 
@@ -176,15 +188,13 @@ const struct fuzz_op op_cache_create = {
 	"kmem_cache_create", FUZZ_MAKES_CACHE, -1, run_create,
 	"create($r, $4, $0, &(struct kmem_cache_args){ .align = $1, "
 	".ctor = $3 ? ctor : NULL }, $2)",
-	{ ARG_NUMBER("size", 0, TOO_LARGE, 64), ARG_CHOICE("align", align_words),
-	  ARG_BITS("flags", flag_words), ARG_NUMBER("ctor", 0, 1, 0),
-	  ARG_CHOICE("name", name_words) },
+	{ CACHE_ARGS },
 };
 
 static void run_create_args(struct world *w, const struct fuzz_call *call)
 {
 	struct kmem_cache_args args = {
-		.align = align_words[call->arg[1]].value,
+		.align = cache_align_words[call->arg[1]].value,
 		.ctor = call->arg[3] ? model_ctor : NULL,
 		.useroffset = call->arg[5],
 		.usersize = call->arg[6],
@@ -198,14 +208,11 @@ const struct fuzz_op op_cache_create_args = {
 	"kmem_cache_create_args", FUZZ_MAKES_CACHE, -1, run_create_args,
 	"create($r, $4, $0, &(struct kmem_cache_args){ .align = $1, .ctor = $3 ? ctor : NULL, "
 	".useroffset = $5, .usersize = $6, .sheaf_capacity = $7 }, $2)",
-	{ ARG_NUMBER("size", 0, TOO_LARGE, 64), ARG_CHOICE("align", align_words),
-	  ARG_BITS("flags", flag_words), ARG_NUMBER("ctor", 0, 1, 0),
-	  ARG_CHOICE("name", name_words), ARG_NUMBER("useroffset", 0, 255, 0),
+	{ CACHE_ARGS, ARG_NUMBER("useroffset", 0, 255, 0),
 	  ARG_NUMBER("usersize", 0, 255, 0), ARG_NUMBER("sheaf_capacity", 0, 300, 0) },
 };
 
-/* A destroyed cache's handle whose descriptor was not taken by another cache since. */
-static bool is_dead(const struct world *w, uint32_t handle)
+bool is_dead(const struct world *w, uint32_t handle)
 {
 	if (!(w->a->caps & CAP_MISUSE) || handle >= w->cache_count || !w->cache[handle].k)
 		return false;
@@ -248,6 +255,7 @@ static void run_destroy(struct world *w, const struct fuzz_call *call)
 			return;
 		world_act(w);
 		world_crime(w, KIND(BAD_CACHE), w->cache[handle].k);
+		crime_foretell_dead(w, "kmem_cache_destroy", w->cache[handle].k);
 		w->a->cache_destroy(w->cache[handle].k);
 		world_crime_done(w);
 		return;
@@ -278,6 +286,7 @@ static void run_shrink(struct world *w, const struct fuzz_call *call)
 
 		world_act(w);
 		world_crime(w, KIND(BAD_CACHE), dead);
+		crime_foretell_dead(w, "kmem_cache_shrink", dead);
 		w->a->cache_shrink(dead);
 		world_crime_done(w);
 	}
@@ -320,16 +329,18 @@ static size_t align_of(const struct wcache *c)
 	return c->align > align ? c->align : align;
 }
 
-void alloc_one(struct world *w, uint32_t root, gfp_t gfp, uint32_t handle)
+void alloc_shown(const struct world *w, uint32_t root, const void *p, gfp_t gfp)
+{
+	events_expect((struct slabpool_event){
+		.kind = SLABPOOL_EVENT_CACHE_ALLOC, .owner = w->cache[root].k, .result = p,
+		.size = w->cache[root].size, .flags = gfp,
+	});
+}
+
+void object_came(struct world *w, uint32_t root, void *p, gfp_t gfp, uint32_t handle)
 {
 	struct wcache *c = &w->cache[root];
-	void *p;
 
-	w->fired_before = fuzz_platform.fired;
-	w->current_cache = root;
-	if (gfp & __GFP_NOFAIL)
-		w->may_end = KIND(NOFAIL);
-	p = w->a->cache_alloc(c->k, gfp);
 	if (!p) {
 		if (gfp & __GFP_NOFAIL)
 			fuzz_fail("null", "NULL although __GFP_NOFAIL was given");
@@ -339,6 +350,22 @@ void alloc_one(struct world *w, uint32_t root, gfp_t gfp, uint32_t handle)
 	c->objects++;
 	expect_ctor_zero(w, c, gfp);
 	model_new(w, handle, FAMILY_CACHE, root, p, c->size, align_of(c), gfp);
+}
+
+void alloc_one(struct world *w, uint32_t root, gfp_t gfp, uint32_t handle)
+{
+	void *p;
+
+	w->fired_before = fuzz_platform.fired;
+	w->current_cache = root;
+	if (gfp & __GFP_NOFAIL)
+		w->may_end = KIND(NOFAIL);
+	steps_before(w, w->cache[root].k);
+	p = w->a->cache_alloc(w->cache[root].k, gfp);
+	alloc_shown(w, root, p, gfp);
+	object_came(w, root, p, gfp, handle);
+	if (p)
+		steps_took(w);
 }
 
 static void run_alloc(struct world *w, const struct fuzz_call *call)
@@ -354,6 +381,7 @@ static void run_alloc(struct world *w, const struct fuzz_call *call)
 		return;
 	world_act(w);
 	world_crime(w, KIND(BAD_CACHE), w->cache[call->arg[0]].k);
+	crime_foretell_dead(w, "kmem_cache_alloc", w->cache[call->arg[0]].k);
 	if (w->a->cache_alloc(w->cache[call->arg[0]].k, GFP_NOWAIT))
 		fuzz_fail("result", "a destroyed cache gives objects");
 	world_crime_done(w);
@@ -408,6 +436,7 @@ static void run_free_to(struct world *w, const struct fuzz_call *call)
 		return;
 	world_act(w);
 	world_crime(w, KIND(BAD_CACHE), w->cache[call->arg[0]].k);
+	crime_foretell_dead(w, "kmem_cache_free", w->cache[call->arg[0]].k);
 	w->a->cache_free(w->cache[call->arg[0]].k, p);
 	world_crime_done(w);
 }
@@ -497,7 +526,10 @@ static void run_free_bulk(struct world *w, const struct fuzz_call *call)
 		w->a->cache_free_bulk(w->cache[root].k, n, objects);
 		return;
 	}
-	/* Without a cache the call is for the default instance; here it is kfree of each. */
+	if (w->a->caps & CAP_FACES) {
+		w->a->cache_free_bulk(NULL, n, objects);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++)
 		w->a->kfree(w->pool, objects[i]);
 }
@@ -521,67 +553,4 @@ static void run_free_many(struct world *w, const struct fuzz_call *call)
 const struct fuzz_op op_free_many = {
 	"free_many", FUZZ_MAKES_NOTHING, -1, run_free_many, "free_many($0, $1, $2)",
 	{ ARG_OBJECT, ARG_NUMBER("n", 1, 1000, 20), ARG_NUMBER("step", 1, 64, 1) },
-};
-
-static void run_tune(struct world *w, const struct fuzz_call *call)
-{
-	uint32_t root = usable_cache(w, call->arg[0]);
-	uint32_t limit = call->arg[1], batch = call->arg[2], shared = call->arg[3];
-	bool good = batch >= 1 && batch <= limit && limit <= 256;
-	struct slabpool_cache_info info;
-	int result;
-
-	if (root == FUZZ_NONE || !(w->a->caps & CAP_THREADS))
-		return;
-	world_act(w);
-	result = w->a->cache_tune(w->cache[root].k, limit, batch, shared);
-	if (result == -ENOMEM && world_fired(w))
-		return;
-	if (result != (good ? 0 : -EINVAL))
-		fuzz_fail("result", "tuning gives %d", result);
-	w->a->cache_info(w->cache[root].k, &info);
-	if (good && (info.limit != limit || info.batchcount != batch || info.shared != shared))
-		fuzz_fail("result", "tuned to %u %u %u, shown are %u %u %u", limit, batch, shared,
-			  info.limit, info.batchcount, info.shared);
-}
-
-const struct fuzz_op op_cache_tune = {
-	"cache_tune", FUZZ_MAKES_NOTHING, -1, run_tune, "slabpool_cache_tune(c[$0], $1, $2, $3)",
-	{ ARG_CACHE, ARG_NUMBER("limit", 0, 257, 16), ARG_NUMBER("batchcount", 0, 257, 8),
-	  ARG_NUMBER("shared", 0, 255, 8) },
-};
-
-static const struct fuzz_word line_words[] = {
-	{ "plain", "\"plain 8 4 2\"", 0 },
-	{ "too-much", "\"plain 8 9 2\"", 1 },
-	{ "unknown", "\"nothing 8 4 2\"", 2 },
-	{ "short", "\"plain 8\"", 3 },
-	{ "kmalloc", "\"kmalloc-64 32 16 2\"", 4 },
-	{ NULL, NULL, 0 },
-};
-
-static void run_tune_line(struct world *w, const struct fuzz_call *call)
-{
-	static const char *const lines[] = { "plain 8 4 2", "plain 8 9 2", "nothing 8 4 2",
-					     "plain 8", "kmalloc-64 32 16 2" };
-	uint32_t which = line_words[call->arg[0]].value;
-	bool there = which == 4;
-	int result;
-
-	if (!(w->a->caps & CAP_THREADS))
-		return;
-	for (uint32_t i = 0; i < w->cache_count; i++)
-		there |= which == 0 && w->cache[i].same_as == i && w->cache[i].users &&
-			 !strcmp(w->a->cache_name(w->cache[i].k), "plain");
-	world_act(w);
-	result = w->a->tune_line(w->pool, lines[which]);
-	if (result == -ENOMEM && world_fired(w))
-		return;
-	if (result != (there ? 0 : -EINVAL))
-		fuzz_fail("result", "the line \"%s\" gives %d", lines[which], result);
-}
-
-const struct fuzz_op op_tune_line = {
-	"tune_line", FUZZ_MAKES_NOTHING, -1, run_tune_line, "slabpool_tune_line(P, $0)",
-	{ ARG_CHOICE("line", line_words) },
 };

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Giving back, legally or not; threads, time, checks. */
 #include "calls.h"
+#include "default.h"
+#include "events.h"
+#include "inside.h"
 #include "pools.h"
+#include "steps.h"
 
 #include <string.h>
 
@@ -41,6 +45,9 @@ static uint32_t stale_kinds(const struct world *w, const void *p, uint32_t handl
 	const struct wobject *o = handle < w->object_count ? &fuzz_objects[handle] : NULL;
 	uint64_t releases = 0;
 
+	/* What kmalloc(0) gave was never an object. */
+	if (p == ZERO_SIZE_PTR)
+		return KIND(FOREIGN);
 	if (!o || o->p != p || o->family > FAMILY_KMALLOC || o->usable > KMALLOC_MAX_CACHE_SIZE ||
 	    !(w->a->caps & CAP_STATS))
 		return ANY_CRIME;
@@ -74,8 +81,23 @@ static uint32_t start_kinds(const struct world *w, enum how how, uint32_t by,
 	}
 }
 
+/* By the Linux name that the operation chose. */
+static void face_free(struct world *w, enum how how, uint32_t by, void *p)
+{
+	if (how == HOW_CACHE)
+		w->a->face_free(w->face - 1, w->cache[by].k, p);
+	else if (how == HOW_PAGES)
+		w->a->face_unpages(w->face - 1, p, by);
+	else
+		w->a->face_give(w->face - 1, p, w->give_size);
+}
+
 static void call_free(struct world *w, enum how how, uint32_t by, void *p)
 {
+	if (w->face) {
+		face_free(w, how, by, p);
+		return;
+	}
 	switch (how) {
 	case HOW_CACHE:
 		w->a->cache_free(w->cache[by].k, p);
@@ -108,8 +130,15 @@ static void legal_free(struct world *w, enum how how, uint32_t by, uint32_t hand
 	model_gone(w, handle);
 	if (cache)
 		cache->objects--;
+	if (cache)
+		steps_before(w, cache->k);
 	call_free(w, how, by, o->p);
-	if (survives && !cache->ctor)
+	if (cache)
+		steps_gave(w);
+	events_expect_free(w, how, by, o);
+	if (survives && !cache->ctor && w->wipes && !model_is_zero(o->p, o->size))
+		fuzz_fail("zero", "object %u is not wiped", handle);
+	if (survives && !cache->ctor && !w->wipes)
 		model_check_contents(o->p, handle, o->size, o->size,
 				     "contents do not survive a free (SLAB_TYPESAFE_BY_RCU)");
 }
@@ -132,7 +161,8 @@ void give_back(struct world *w, enum how how, uint32_t by, void *p, uint32_t han
 		return;
 	}
 	/* The allocator cannot know that an object is a mempool's: to free it is legal to it. */
-	if (at != FUZZ_NONE ? fuzz_objects[at].family == FAMILY_ELEMENT : pools_reserve(p))
+	if (at != FUZZ_NONE ? fuzz_objects[at].family == FAMILY_ELEMENT
+			    : pools_reserve(p) || sheaves_there())
 		return;
 	if (at == FUZZ_NONE)
 		kinds = stale_kinds(w, p, handle);
@@ -147,8 +177,12 @@ void give_back(struct world *w, enum how how, uint32_t by, void *p, uint32_t han
 	}
 	if (!(w->a->caps & CAP_MISUSE))
 		return;
+	/* A name or a table of the allocator's own may have got the address since. */
+	if (at == FUZZ_NONE && (w->a->caps & CAP_INSIDE) && fuzz_inside_held(w->pool, p))
+		return;
 	world_act(w);
 	world_crime(w, kinds, p);
+	crime_foretell(w, how, by, p);
 	call_free(w, how, by, p);
 	world_crime_done(w);
 	if (at != FUZZ_NONE)
@@ -239,11 +273,12 @@ static void run_free_foreign(struct world *w, const struct fuzz_call *call)
 		call_free(w, how, by, p);
 		return;
 	}
-	if (model_find(p) != FUZZ_NONE)
+	if (model_find(p) != FUZZ_NONE || sheaves_there())
 		return;
 	/* All pages of a small arena may be in use: then it is some free object's. */
 	world_crime(w, foreign_words[call->arg[2]].value == FOREIGN_UNOPENED ? ANY_CRIME
 									     : KIND(FOREIGN), p);
+	crime_foretell(w, how, by, p);
 	call_free(w, how, by, p);
 	world_crime_done(w);
 }
@@ -256,7 +291,7 @@ const struct fuzz_op op_free_foreign = {
 static void run_thread(struct world *w, const struct fuzz_call *call)
 {
 	world_act(w);
-	fuzz_platform.thread = call->arg[0];
+	default_thread(call->arg[0]);
 }
 
 const struct fuzz_op op_thread = {
@@ -274,12 +309,14 @@ static void run_thread_exit(struct world *w, const struct fuzz_call *call)
 	world_act(w);
 	/* The exit hook runs on the thread that ends, whose record the platform has forgotten by
 	 * then; a new one with its number starts afresh. */
-	fuzz_platform.thread = thread;
+	default_thread(thread);
 	fuzz_platform.record[thread] = NULL;
+	steps_before_flush(w, record);
 	w->a->thread_exit(w->pool, record);
+	steps_flushed(w);
 	if (call->arg[1])
-		fuzz_platform.record[thread] = NULL;
-	fuzz_platform.thread = now;
+		default_thread_anew(thread);
+	default_thread(now);
 }
 
 const struct fuzz_op op_thread_exit = {
@@ -293,7 +330,9 @@ static void run_thread_flush(struct world *w, const struct fuzz_call *call)
 	if (!(w->a->caps & CAP_THREADS))
 		return;
 	world_act(w);
+	steps_before_flush(w, NULL);
 	w->a->thread_flush(w->pool);
+	steps_flushed(w);
 }
 
 const struct fuzz_op op_thread_flush = {
@@ -334,6 +373,7 @@ static void run_reap(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_reap = {
 	"reap", FUZZ_MAKES_NOTHING, -1, run_reap, "slabpool_reap(P)", { { 0 } },
+	.seldom = true,
 };
 
 static void run_check(struct world *w, const struct fuzz_call *call)
@@ -346,6 +386,7 @@ static void run_check(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_check = {
 	"check", FUZZ_MAKES_NOTHING, -1, run_check, "check()", { { 0 } },
+	.seldom = true,
 };
 
 static void count_text(void *context, const char *text, size_t length)
@@ -376,6 +417,7 @@ static void run_show(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_show = {
 	"show", FUZZ_MAKES_NOTHING, -1, run_show, "show($0)", { ARG_OBJECT },
+	.seldom = true,
 };
 
 static void run_write(struct world *w, const struct fuzz_call *call)
@@ -397,12 +439,44 @@ static void run_fault(struct world *w, const struct fuzz_call *call)
 {
 	/* Arms the plan anew, from here on; inputs without faults stay without. */
 	world_act(w);
-	fuzz_platform.calls = 0;
-	fuzz_platform.plan.at = call->arg[0];
-	fuzz_platform.armed = call->arg[1];
+	fuzz_faults_rearm(call->arg[0], call->arg[1]);
 }
 
 const struct fuzz_op op_fault = {
 	"fault", FUZZ_MAKES_NOTHING, -1, run_fault, "arm_fault($0, $1)",
 	{ ARG_NUMBER("at", 0, 255, 0), ARG_NUMBER("armed", 0, 1, 1) },
+};
+
+static const struct fuzz_word kind_words[] = {
+	{ "none", "FAULT_NONE", FAULT_NONE },
+	{ "commit", "FAULT_COMMIT_ONCE", FAULT_COMMIT_ONCE },
+	{ "commits-from", "FAULT_COMMIT_FROM", FAULT_COMMIT_FROM },
+	{ "reserve", "FAULT_RESERVE_ONCE", FAULT_RESERVE_ONCE },
+	{ "reserves-from", "FAULT_RESERVE_FROM", FAULT_RESERVE_FROM },
+	{ "sync", "FAULT_SYNC_ONCE", FAULT_SYNC_ONCE },
+	{ "syncs-from", "FAULT_SYNC_FROM", FAULT_SYNC_FROM },
+	{ "thread", "FAULT_THREAD_ONCE", FAULT_THREAD_ONCE },
+	{ "threads-from", "FAULT_THREAD_FROM", FAULT_THREAD_FROM },
+	{ "callback", "FAULT_CALLBACK_ONCE", FAULT_CALLBACK_ONCE },
+	{ "callbacks-from", "FAULT_CALLBACK_FROM", FAULT_CALLBACK_FROM },
+	{ NULL, NULL, 0 },
+};
+
+static void run_faults(struct world *w, const struct fuzz_call *call)
+{
+	struct fuzz_faults faults = {
+		.fault = (enum fuzz_fault)kind_words[call->arg[0]].value,
+		.at = call->arg[1],
+		.then = (enum fuzz_fault)kind_words[call->arg[2]].value,
+		.then_at = call->arg[3],
+	};
+
+	world_act(w);
+	fuzz_faults_plan(&faults);
+}
+
+const struct fuzz_op op_faults = {
+	"faults", FUZZ_MAKES_NOTHING, -1, run_faults, "plan_faults($0, $1, $2, $3)",
+	{ ARG_CHOICE("fault", kind_words), ARG_NUMBER("at", 0, 255, 0),
+	  ARG_CHOICE("then", kind_words), ARG_NUMBER("then_at", 0, 255, 0) },
 };

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Operations that reach what ordinary calls do not: fork, odd arguments, crowds, damage. */
 #include "calls.h"
+#include "default.h"
 
 #include <errno.h>
 #include <string.h>
 
 static void run_fork(struct world *w, const struct fuzz_call *call)
 {
-	void **record = fuzz_platform.record;
-
 	if (!(w->a->caps & CAP_FORK) || !w->options.magazines)
 		return;
 	world_act(w);
@@ -21,7 +20,7 @@ static void run_fork(struct world *w, const struct fuzz_call *call)
 	w->a->fork_child(w->pool, false);
 	for (unsigned int t = 0; t < FUZZ_THREADS; t++)
 		if (t != fuzz_platform.thread)
-			record[t] = NULL;
+			default_thread_anew(t);
 	stats_check_all(w, "statistics");
 	model_check_all(w);
 }
@@ -29,6 +28,7 @@ static void run_fork(struct world *w, const struct fuzz_call *call)
 const struct fuzz_op op_fork = {
 	"fork", FUZZ_MAKES_NOTHING, -1, run_fork, "/* fork($0): only inside a real process */",
 	{ ARG_NUMBER("child", 0, 1, 1) },
+	.seldom = true,
 };
 
 static void run_damage(struct world *w, const struct fuzz_call *call)
@@ -76,6 +76,7 @@ static void run_crowd(struct world *w, const struct fuzz_call *call)
 
 const struct fuzz_op op_crowd = {
 	"crowd", FUZZ_MAKES_NOTHING, -1, run_crowd, "crowd($0)", { ARG_NUMBER("n", 0, 255, 255) },
+	.seldom = true,
 };
 
 /* --- arguments that no program should pass --- */
@@ -149,10 +150,12 @@ static void odd_ksize(struct world *w)
 	if (w->a->ksize(w->pool, NULL) || w->a->ksize(w->pool, ZERO_SIZE_PTR))
 		fuzz_fail("result", "ksize of NULL is not 0");
 	world_crime(w, KIND(FOREIGN), &place);
+	crime_foretell_call(w, "ksize", FUZZ_NONE, &place);
 	if (w->a->ksize(w->pool, &place))
 		fuzz_fail("result", "ksize of foreign memory is not 0");
 	world_crime_done(w);
 	world_crime(w, KIND(FOREIGN), &place);
+	crime_foretell_call(w, "krealloc", FUZZ_NONE, &place);
 	if (w->a->krealloc(w->pool, &place, 64, GFP_KERNEL))
 		fuzz_fail("result", "krealloc of foreign memory gives some");
 	world_crime_done(w);

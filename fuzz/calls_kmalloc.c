@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The kmalloc family, pages and vmalloc. */
 #include "calls.h"
+#include "events.h"
+#include "inside.h"
 
 #include <string.h>
 
@@ -64,14 +66,19 @@ static enum family family_of(size_t size)
 	return size <= KMALLOC_MAX_SIZE ? FAMILY_KMALLOC : FAMILY_VMALLOC;
 }
 
-static void kmalloc_one(struct world *w, size_t size, gfp_t gfp, uint32_t handle, bool virt)
+static void taken_shown(enum slabpool_event_kind kind, const void *p, size_t size, size_t align,
+			gfp_t gfp)
 {
-	void *p;
+	events_expect((struct slabpool_event){
+		.kind = kind, .result = ZERO_OR_NULL_PTR(p) ? NULL : p, .size = size,
+		.align = align, .flags = gfp,
+	});
+}
 
-	w->fired_before = fuzz_platform.fired;
-	if (gfp & __GFP_NOFAIL)
-		w->may_end = KIND(NOFAIL);
-	p = virt ? w->a->kvmalloc(w->pool, size, gfp) : w->a->kmalloc(w->pool, size, gfp);
+void kmalloc_came(struct world *w, void *p, size_t size, gfp_t gfp, uint32_t handle, bool virt)
+{
+	if (gfp != MODEL_KEEP)
+		taken_shown(SLABPOOL_EVENT_KMALLOC, p, size, 0, gfp);
 	if (size == 0) {
 		if (p != ZERO_SIZE_PTR)
 			fuzz_fail("result", "kmalloc(0) is %p", p);
@@ -87,6 +94,17 @@ static void kmalloc_one(struct world *w, size_t size, gfp_t gfp, uint32_t handle
 	    w->a->size_roundup(size) != fuzz_objects[handle].usable)
 		fuzz_fail("size", "kmalloc_size_roundup(%zu) is %zu, ksize is %zu", size,
 			  w->a->size_roundup(size), fuzz_objects[handle].usable);
+}
+
+static void kmalloc_one(struct world *w, size_t size, gfp_t gfp, uint32_t handle, bool virt)
+{
+	void *p;
+
+	w->fired_before = fuzz_platform.fired;
+	if (gfp & __GFP_NOFAIL)
+		w->may_end = KIND(NOFAIL);
+	p = virt ? w->a->kvmalloc(w->pool, size, gfp) : w->a->kmalloc(w->pool, size, gfp);
+	kmalloc_came(w, p, size, gfp, handle, virt);
 }
 
 static void run_kmalloc(struct world *w, const struct fuzz_call *call)
@@ -185,8 +203,12 @@ static void realloc_crime(struct world *w, const struct fuzz_call *call, uint32_
 
 	if (!(w->a->caps & CAP_MISUSE))
 		return;
+	/* The allocator's own by now: a name, or a pool's table. */
+	if (!o->live && (w->a->caps & CAP_INSIDE) && fuzz_inside_held(w->pool, o->p))
+		return;
 	world_act(w);
 	world_crime(w, kinds, o->p);
+	crime_foretell_call(w, virt ? "kvrealloc" : "krealloc", FUZZ_NONE, o->p);
 	if (call_realloc(w, o->p, call->arg[1], gfp_of(call, 2) & ~__GFP_NOFAIL, virt) &&
 	    call->arg[1])
 		fuzz_fail("unchanged", "a refused krealloc gives memory");
@@ -204,21 +226,21 @@ static uint32_t realloc_kinds(const struct wobject *o, bool virt)
 	return KIND(WRONG_API);
 }
 
-static void realloc_live(struct world *w, const struct fuzz_call *call, bool virt)
+void realloc_came(struct world *w, void *memory, uint32_t old, size_t size, gfp_t gfp,
+		  uint32_t fresh, bool virt)
 {
-	uint32_t old = call->arg[0], fresh = call->first;
 	struct wobject was = fuzz_objects[old];
-	size_t size = call->arg[1], kept;
-	gfp_t gfp = gfp_of(call, 2);
-	unsigned char *p;
+	unsigned char *p = memory;
+	size_t kept;
 
-	world_act(w);
-	model_check(w, old);
-	p = call_realloc(w, was.p, size, gfp, virt);
+	events_expect((struct slabpool_event){
+		.kind = size ? SLABPOOL_EVENT_KREALLOC : SLABPOOL_EVENT_KFREE, .object = was.p,
+		.result = size ? p : NULL, .size = size, .flags = size ? gfp : 0,
+	});
 	if (size == 0) {
 		if (p != ZERO_SIZE_PTR)
 			fuzz_fail("result", "krealloc(p, 0) is %p", (void *)p);
-		model_gone(w, old);
+		model_moved(w, old);
 		fuzz_objects[fresh].p = p;
 		return;
 	}
@@ -232,9 +254,22 @@ static void realloc_live(struct world *w, const struct fuzz_call *call, bool vir
 	if ((gfp & __GFP_ZERO) && size > was.usable &&
 	    !model_is_zero(p + was.usable, size - was.usable))
 		fuzz_fail("zero", "what krealloc added to object %u is not zero", old);
-	model_gone(w, old);
+	model_moved(w, old);
 	model_new(w, fresh, p == was.p ? (enum family)was.family : family_of(size), 0, p, size, 8,
 		  MODEL_KEEP);
+}
+
+static void realloc_live(struct world *w, const struct fuzz_call *call, bool virt)
+{
+	uint32_t old = call->arg[0], fresh = call->first;
+	size_t size = call->arg[1];
+	gfp_t gfp = gfp_of(call, 2);
+	unsigned char *p;
+
+	world_act(w);
+	model_check(w, old);
+	p = call_realloc(w, fuzz_objects[old].p, size, gfp, virt);
+	realloc_came(w, p, old, size, gfp, fresh, virt);
 }
 
 static void run_realloc(struct world *w, const struct fuzz_call *call, bool virt)
@@ -248,8 +283,8 @@ static void run_realloc(struct world *w, const struct fuzz_call *call, bool virt
 		return;
 	}
 	/* A stale address that is somebody else's now is not this handle's to resize. */
-	if ((!o->live && model_find(o->p) != FUZZ_NONE) || o->family == FAMILY_CACHE ||
-	    o->family == FAMILY_ELEMENT)
+	if ((!o->live && (model_find(o->p) != FUZZ_NONE || sheaves_there())) ||
+	    o->family == FAMILY_CACHE || o->family == FAMILY_ELEMENT)
 		return;
 	kinds = realloc_kinds(o, virt);
 	if (kinds)
@@ -290,6 +325,7 @@ static void run_kmemalign(struct world *w, const struct fuzz_call *call)
 	if (gfp & __GFP_NOFAIL)
 		w->may_end = KIND(NOFAIL);
 	p = w->a->kmemalign(w->pool, align, size, gfp);
+	taken_shown(SLABPOOL_EVENT_KMEMALIGN, p, size, align, gfp);
 	if (!p) {
 		null_check(w, FUZZ_NONE, (size > align ? size : align) + PAGE_SIZE * 32, gfp, 1);
 		return;
@@ -303,6 +339,17 @@ const struct fuzz_op op_kmemalign = {
 	{ ARG_NUMBER("align_shift", 0, 23, 6), SIZE_ARG, ARG_GFP },
 };
 
+void vmalloc_came(struct world *w, void *p, size_t size, gfp_t gfp, uint32_t handle)
+{
+	taken_shown(SLABPOOL_EVENT_KMALLOC, p, size, 0, gfp);
+	if (size == 0 && p)
+		fuzz_fail("result", "vmalloc(0) is %p", p);
+	if (!p && size)
+		null_check(w, FUZZ_NONE, size, gfp, 1);
+	if (p)
+		model_new(w, handle, FAMILY_VMALLOC, 0, p, size, PAGE_SIZE, gfp);
+}
+
 static void run_vmalloc(struct world *w, const struct fuzz_call *call)
 {
 	size_t size = call->arg[0];
@@ -315,12 +362,7 @@ static void run_vmalloc(struct world *w, const struct fuzz_call *call)
 	if (gfp & __GFP_NOFAIL)
 		w->may_end = KIND(NOFAIL);
 	p = w->a->vmalloc(w->pool, size, gfp);
-	if (size == 0 && p)
-		fuzz_fail("result", "vmalloc(0) is %p", p);
-	if (!p && size)
-		null_check(w, FUZZ_NONE, size, gfp, 1);
-	if (p)
-		model_new(w, call->first, FAMILY_VMALLOC, 0, p, size, PAGE_SIZE, gfp);
+	vmalloc_came(w, p, size, gfp, call->first);
 }
 
 const struct fuzz_op op_vmalloc = {
@@ -329,9 +371,19 @@ const struct fuzz_op op_vmalloc = {
 	{ SIZE_ARG, ARG_GFP },
 };
 
+void pages_came(struct world *w, void *p, unsigned int order, gfp_t gfp, uint32_t handle)
+{
+	size_t size = PAGE_SIZE << order;
+
+	taken_shown(SLABPOOL_EVENT_PAGES_ALLOC, p, order, 0, gfp);
+	if (!p)
+		null_check(w, FUZZ_NONE, size, gfp, 1);
+	else
+		model_new(w, handle, FAMILY_PAGES, order, p, size, natural(w, size), gfp);
+}
+
 static void run_alloc_pages(struct world *w, const struct fuzz_call *call)
 {
-	size_t size = PAGE_SIZE << call->arg[0];
 	gfp_t gfp = gfp_of(call, 1);
 	void *p;
 
@@ -341,11 +393,7 @@ static void run_alloc_pages(struct world *w, const struct fuzz_call *call)
 	if (gfp & __GFP_NOFAIL)
 		w->may_end = KIND(NOFAIL);
 	p = w->a->alloc_pages(w->pool, gfp, call->arg[0]);
-	if (!p)
-		null_check(w, FUZZ_NONE, size, gfp, 1);
-	else
-		model_new(w, call->first, FAMILY_PAGES, call->arg[0], p, size, natural(w, size),
-			  gfp);
+	pages_came(w, p, call->arg[0], gfp, call->first);
 }
 
 const struct fuzz_op op_alloc_pages = {

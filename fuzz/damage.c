@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Damage to the allocator's own structures, one value at a time, undone at once: is_valid() must
- * see each. This is the one file that looks inside; an oracle that cannot fail would be none.
+ * see each. Beside inside.c the one file that looks inside; an oracle that cannot fail is none.
  */
 #include "adapter.h"
 

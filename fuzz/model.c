@@ -7,6 +7,7 @@
  * asked for and the usable size gets another value: the guard. Of what is larger than 16 KiB only
  * the two ends and one byte a page are looked at.
  */
+#include "poison.h"
 #include "world.h"
 
 #include <string.h>
@@ -192,6 +193,7 @@ void model_new(struct world *w, uint32_t handle, enum family family, uint32_t ow
 		w->object_count = handle + 1;
 	*o = (struct wobject){ .p = p, .size = size, .usable = size, .owner = owner,
 			       .family = (uint8_t)family, .live = p != NULL };
+	world_trace_place(w, p);
 	if (!p)
 		return;
 	if ((uintptr_t)p & (align - 1))
@@ -215,11 +217,22 @@ void model_new(struct world *w, uint32_t handle, enum family family, uint32_t ow
 	model_fill(w, handle);
 }
 
-void model_gone(struct world *w, uint32_t handle)
+void model_moved(struct world *w, uint32_t handle)
 {
 	struct wobject *o = &fuzz_objects[handle];
 
 	intervals_remove(handle);
 	o->live = false;
 	o->epoch = (uint32_t)w->epoch;
+}
+
+void model_gone(struct world *w, uint32_t handle)
+{
+	struct wobject *o = &fuzz_objects[handle];
+	const struct wcache *cache = o->family == FAMILY_CACHE ? &w->cache[o->owner] : NULL;
+	bool keeps = cache && (cache->ctor || (cache->flags & SLAB_TYPESAFE_BY_RCU));
+
+	if (!keeps && o->family != FAMILY_ELEMENT)
+		UNINITIALISED(o->p, o->usable);
+	model_moved(w, handle);
 }

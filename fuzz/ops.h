@@ -12,6 +12,13 @@
  * byte string decodes: codes and numbers are taken modulo, missing bytes read as 0, and a zero
  * byte always means the argument's standard value. An operation makes a fixed number of handles
  * whatever its outcome, so that a program can be printed without being run.
+ *
+ * An input begins with the format's version: "SP" and a byte. In version 1 the instance's line is
+ * a byte that says how many of its arguments follow (the others have their standard values), so
+ * that one can be added, and a code is taken modulo the table's length. What begins otherwise is
+ * of version 0: the instance's line has the arguments that it had then, and codes count modulo 64
+ * and modulo the length that the table had then. New operations go to the end of a table: what was
+ * assembled keeps its meaning.
  */
 #ifndef FUZZ_OPS_H
 #define FUZZ_OPS_H
@@ -22,7 +29,10 @@
 #include <stdio.h>
 
 #define FUZZ_ARGS 16u
-#define FUZZ_CODES 64u         /* operation codes; those above the table's length wrap around */
+#define FUZZ_VERSION 1u        /* of the format that is written */
+#define FUZZ_HEADER 3u         /* bytes in front of an input of version 1 or later */
+#define FUZZ_OLD_CODES 64u     /* version 0: operation codes; */
+#define FUZZ_OLD_ARGS 15u      /* arguments of the instance's line */
 #define FUZZ_NONE UINT32_MAX   /* a handle that names nothing yet */
 
 enum fuzz_kind {
@@ -71,6 +81,8 @@ struct fuzz_op {
 	 * handle made. */
 	const char *c;
 	struct fuzz_arg arg[FUZZ_ARGS + 1];
+	/* Costs as much as hundreds of others: the mutator puts it in less often. */
+	bool seldom;
 };
 
 /* One decoded operation. */
@@ -87,6 +99,8 @@ struct fuzz_target {
 	const struct fuzz_op *instance;
 	const struct fuzz_op *const *ops;
 	unsigned int op_count;
+	unsigned int old_op_count;            /* what version 0 has of ops; 0: there is none */
+	bool strict;             /* a crime must leave every byte as it was */
 	void (*begin)(struct world *world);   /* after the instance is there; may be NULL */
 	void (*step)(struct world *world);    /* checks after every operation; may be NULL */
 	void (*end)(struct world *world);     /* before the instance is destroyed; may be NULL */
@@ -96,6 +110,7 @@ struct fuzz_target {
 struct fuzz_program {
 	const struct fuzz_target *target;
 	const uint8_t *next, *end;
+	uint32_t version;
 	uint32_t made[FUZZ_HANDLES];
 	uint32_t many;
 	uint32_t index;
@@ -104,6 +119,9 @@ struct fuzz_program {
 extern const struct fuzz_target *const fuzz_targets[];
 const struct fuzz_target *fuzz_target_named(const char *name);
 
+/* The version of an input's format; one above FUZZ_VERSION cannot be read. */
+uint32_t fuzz_version(const uint8_t *data, size_t size);
+/* Without data: to assemble a program of the version that is written. */
 void fuzz_program_open(struct fuzz_program *program, const struct fuzz_target *target,
 		       const uint8_t *data, size_t size);
 /* The next operation; false at the end. The first one is always the instance's line. */
@@ -112,7 +130,8 @@ bool fuzz_program_next(struct fuzz_program *program, struct fuzz_call *call);
 void fuzz_program_count(struct fuzz_program *program, struct fuzz_call *call);
 
 #define FUZZ_CALL_BYTES 96u
-/* Encodes a call as it stands at this place of the program; the number of bytes. */
+/* Encodes a call as it stands at this place of the program, the first one behind the header; the
+ * number of bytes. */
 size_t fuzz_encode(const struct fuzz_program *program, const struct fuzz_call *call,
 		   uint8_t bytes[FUZZ_CALL_BYTES]);
 

@@ -3,7 +3,9 @@
  * Hostile adapters: slabpool with one thing wrong. Each names the oracle that must find it; a test
  * replays the corpora under every one of them.
  */
-#include "adapter.h"
+#include "planted.h"
+#include "faces.h"
+#include "poison.h"
 #include "world.h"
 
 #include <stdlib.h>
@@ -23,6 +25,9 @@ static struct {
 void fuzz_plant_reset(void)
 {
 	memset(&mem, 0, sizeof(mem));
+	plant_misuse_reset();
+	plant_steps_reset();
+	plant_threads_reset();
 }
 
 /* --- objects --- */
@@ -60,6 +65,20 @@ static void *overlapping_alloc(struct kmem_cache *cache, gfp_t gfp)
 	mem.cache = cache;
 	return p;
 }
+
+#ifdef FUZZ_MSAN
+/* What the last owner left in an object decides which one is given. */
+static void *stale_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	unsigned char *p = REAL.cache_alloc(cache, gfp);
+
+	if (p && p[REAL.cache_size(cache) - 1] == 0x5a) {
+		REAL.cache_free(cache, p);
+		p = REAL.cache_alloc(cache, gfp);
+	}
+	return p;
+}
+#endif
 
 static void *unzeroed_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
@@ -359,6 +378,9 @@ static uint32_t wrong_class(uint32_t size)
 	static void plant_##function(struct fuzz_adapter *a) { a->member = function; }
 
 PLANT(misaligned_alloc, cache_alloc)
+#ifdef FUZZ_MSAN
+PLANT(stale_alloc, cache_alloc)
+#endif
 PLANT(overlapping_alloc, cache_alloc)
 PLANT(unzeroed_alloc, cache_alloc)
 PLANT(unconstructed, cache_create)
@@ -394,6 +416,39 @@ PLANT(leaking_pool_destroy, pool_destroy)
 PLANT(wide_geometry, geometry_compute)
 PLANT(wrong_class, geometry_class)
 
+/* --- runs that differ --- */
+
+static struct slabpool *create_after_reserving(const struct slabpool_platform *platform,
+					       const struct slabpool_options *options, bool reserve)
+{
+	void *memory = NULL;
+
+	if (reserve)
+		memory = platform->reserve(platform->context, PAGE_SIZE, PAGE_SIZE);
+	if (memory)
+		platform->unreserve(platform->context, memory, PAGE_SIZE);
+	return REAL.create(platform, options);
+}
+
+/* Outlives its world. */
+static struct slabpool *alternating_create(const struct slabpool_platform *platform,
+					   const struct slabpool_options *options)
+{
+	static unsigned int worlds;
+
+	return create_after_reserving(platform, options, worlds++ % 2);
+}
+
+/* Depends on where the system put the program. */
+static struct slabpool *placed_create(const struct slabpool_platform *platform,
+				      const struct slabpool_options *options)
+{
+	return create_after_reserving(platform, options, ((uintptr_t)&mem >> 24) % 2);
+}
+
+PLANT(alternating_create, create)
+PLANT(placed_create, create)
+
 static void plant_double_alloc(struct fuzz_adapter *a)
 {
 	a->cache_alloc = double_alloc;
@@ -428,6 +483,9 @@ const struct fuzz_plant fuzz_plants[] = {
 	{ "misaligned-object", "alignment", "kmem_cache", plant_misaligned_alloc },
 	{ "object-given-twice", "disjoint", "kmem_cache", plant_double_alloc },
 	{ "overlapping-objects", "disjoint", "kmem_cache", plant_overlapping_alloc },
+#ifdef FUZZ_MSAN
+	{ "stale-content-decides", "MSan", "kmem_cache", plant_stale_alloc },
+#endif
 	{ "one-cache-for-two", "disjoint", "kmem_cache", plant_shared_cache },
 	{ "zero-dropped", "zero", "kmem_cache", plant_unzeroed_alloc },
 	{ "growth-not-zeroed", "zero", "kmalloc", plant_unzeroed_krealloc },
@@ -447,7 +505,7 @@ const struct fuzz_plant fuzz_plants[] = {
 	{ "tuning-ignored", "result", "kmem_cache", plant_lying_tune },
 	{ "active-miscounted", "statistics", "kmem_cache", plant_miscounting_info },
 	{ "sum-wrong", "statistics", "kmem_cache", plant_unequal_info },
-	{ "object-lost", "statistics", "kmem_cache", plant_losing_free },
+	{ "object-lost", "step", "kmem_cache", plant_losing_free },
 	{ "invalid", "valid", "kmem_cache", plant_invalid },
 	{ "instance-leaks", "left over", "kmem_cache", plant_leaking_destroy },
 	{ "double-free-unnoticed", "report", "kmem_cache", plant_unnoticed_double_free },
@@ -463,8 +521,42 @@ const struct fuzz_plant fuzz_plants[] = {
 	{ "resize-ignored", "reserve", "mempool", plant_lying_resize },
 	{ "resize-to-nothing", "result", "mempool", plant_lax_resize },
 	{ "pool-leaks", "reserve", "mempool", plant_leaking_pool_destroy },
+	{ "array-size-wraps", "result", "kmalloc", plant_wrapping_array },
+	{ "face-not-zeroed", "zero", "kmalloc", plant_dirty_face },
+	{ "sensitive-not-wiped", "zero", "kmem_cache", plant_careless_give },
+	{ "array-one-too-short", "size", "kmalloc", plant_short_resize },
+	{ "sheaf-one-too-few", "result", "kmem_cache", plant_short_sheaf },
+	{ "zalloc-not-zeroed", "zero", "kmem_cache", plant_zeroless_face },
+	{ "pages-not-aligned", "alignment", "kmalloc", plant_shifted_pages },
+	{ "dump-says-nothing", "report", "kmalloc", plant_silent_dump },
+	{ "reserve-damage-unseen", "valid", "mempool", plant_believing_reserve },
 	{ "one-object-too-many", "geometry", "geometry", plant_wide_geometry },
 	{ "wrong-class", "geometry", "geometry", plant_wrong_class },
+	{ "run-remembered", "trace", "kmem_cache", plant_alternating_create },
+	{ "place-matters", "fresh", "kmem_cache", plant_placed_create },
+	{ "crime-leaves-a-trace", "unchanged", "misuse", plant_trace_left },
+	{ "refusal-observed", "unchanged", "misuse", plant_refusal_observed },
+	{ "report-wrong-owner", "report", "misuse", plant_wrong_owner },
+	{ "report-wrong-line", "report", "misuse", plant_wrong_line },
+	{ "reported-twice", "report", "misuse", plant_reported_twice },
+	{ "reported-under-a-lock", "lock", "misuse", plant_report_locked },
+	{ "silent-misuse-reported", "report", "misuse", plant_ignored_reported },
+	{ "abort-ignored", "report", "misuse", plant_abort_ignored },
+	{ "useless-after-a-crime", "null", "misuse", plant_useless_after_crime },
+	{ "destroyed-cache-unnoticed", "report", "misuse", plant_destroyed_unnoticed },
+	{ "free-list-inside-objects", "null", "misuse", plant_free_list_inside },
+	{ "bad-element-unnoticed", "report", "misuse", plant_bad_element_unnoticed },
+	{ "event-of-another-size", "event", "kmem_cache", plant_event_wrong },
+	{ "magazines-flushed-early", "step", "kmem_cache", plant_magazines_flushed },
+	{ "more-kept-than-retain-kib", "step", "kmem_cache", plant_kept_too_much },
+	{ "colour-never-steps", "at rest", "kmem_cache", plant_colourless },
+	{ "store-left-by-a-thread", "left over", "kmem_cache", plant_store_left },
+	{ "depot-lock-left-out", "race", "threads", plant_lock_left_out },
+	{ "object-for-two-threads", "contents", "threads", plant_object_for_two },
+	{ "object-lost-at-once", "statistics", "threads", plant_lost_at_once },
+	{ "freed-at-once-unnoticed", "report", "threads", plant_free_at_once_unnoticed },
+	{ "fault-while-a-pool-is-made", "left over", "mempool", plant_fault_in_making },
+	{ "fault-after-a-fault", "left over", "kmem_cache", plant_fault_on_fault },
 	{ NULL, NULL, NULL, NULL },
 };
 

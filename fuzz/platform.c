@@ -4,27 +4,13 @@
  * committed once (and must be zeroed before it is committed again), or was never touched.
  */
 #include "platform.h"
+#include "turns.h"
 
+#include "poison.h"
 #include "world.h"
 
 #include <errno.h>
 #include <string.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define FUZZ_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FUZZ_ASAN 1
-#endif
-#endif
-#ifdef FUZZ_ASAN
-#include <sanitizer/asan_interface.h>
-#define POISON(p, n) __asan_poison_memory_region((p), (n))
-#define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
-#else
-#define POISON(p, n) ((void)(p), (void)(n))
-#define UNPOISON(p, n) ((void)(p), (void)(n))
-#endif
 
 #define BUFFER_BYTES ((size_t)128 << 20)
 #define GRAIN_SHIFT 9
@@ -57,31 +43,18 @@ struct fuzz_platform_state fuzz_platform;
 #pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
 #endif
 
-/* Counts a call of a kind that can fail; true if this one shall. */
-static bool inject(enum fuzz_fault once, enum fuzz_fault from)
-{
-	struct fuzz_platform_state *s = &fuzz_platform;
-	uint32_t call;
-
-	if (!s->armed || (s->plan.fault != once && s->plan.fault != from))
-		return false;
-	call = s->calls++;
-	if (call != s->plan.at && !(call > s->plan.at && s->plan.fault == from))
-		return false;
-	s->fired++;
-	return true;
-}
-
 static void *platform_reserve(void *context, size_t bytes, size_t align)
 {
-	size_t start = (buffer_used + align - 1) & ~(align - 1);
 	unsigned int i = 0;
+	size_t start;
 
 	(void)context;
 	if (bytes == 0 || align == 0 || (align & (align - 1)))
 		fuzz_fail("platform", "reserve(%zu, %zu)", bytes, align);
-	if (inject(FAULT_RESERVE_ONCE, FAULT_RESERVE_FROM))
+	turns_point();
+	if (fuzz_fault_hits(FAULT_RESERVE_ONCE, FAULT_RESERVE_FROM))
 		return NULL;
+	start = (buffer_used + align - 1) & ~(align - 1);
 	start = (start + GRAINS_BYTES - 1) & ~(GRAINS_BYTES - 1);
 	while (i < RESERVATIONS && reservations[i].bytes)
 		i++;
@@ -93,6 +66,7 @@ static void *platform_reserve(void *context, size_t bytes, size_t align)
 	reservations[i] = (struct reservation){ start, bytes, start };
 	buffer_used = start + bytes;
 	fuzz_platform.reservations++;
+	world_trace(&fuzz_world, start + bytes);
 	return buffer + start;
 }
 
@@ -200,7 +174,10 @@ static void discard(void *address, size_t bytes)
 		if (grains[g] != GRAIN_COMMITTED)
 			fuzz_fail("platform", "discard of %p, %zu, which is not committed", address,
 				  bytes);
+	/* What reads as zero may be read meanwhile. */
+	turns_hide(true);
 	memset(address, 0, bytes);
+	turns_hide(false);
 }
 
 static int platform_commit(void *context, void *address, size_t bytes, enum slabpool_memory how)
@@ -209,6 +186,7 @@ static int platform_commit(void *context, void *address, size_t bytes, enum slab
 	size_t from = (size_t)((unsigned char *)address - buffer);
 
 	(void)context;
+	world_trace(&fuzz_world, from + bytes + how);
 	if (how == SLABPOOL_DISCARD) {
 		discard(address, bytes);
 		return 0;
@@ -217,7 +195,8 @@ static int platform_commit(void *context, void *address, size_t bytes, enum slab
 		commit_out(from, from + bytes);
 		return 0;
 	}
-	if (inject(FAULT_COMMIT_ONCE, FAULT_COMMIT_FROM))
+	turns_point();
+	if (fuzz_fault_hits(FAULT_COMMIT_ONCE, FAULT_COMMIT_FROM))
 		return -ENOMEM;
 	commit_in(r, from, from + bytes);
 	return 0;
@@ -226,7 +205,7 @@ static int platform_commit(void *context, void *address, size_t bytes, enum slab
 static int platform_sync_init(void *context, struct slabpool_lock *lock, struct slabpool_wait *wait)
 {
 	(void)context;
-	if (inject(FAULT_SYNC_ONCE, FAULT_SYNC_FROM))
+	if (fuzz_fault_hits(FAULT_SYNC_ONCE, FAULT_SYNC_FROM))
 		return -ENOMEM;
 	lock->opaque.bytes[0] = LOCK_READY;
 	lock->opaque.bytes[1] = 0;
@@ -258,17 +237,26 @@ static void platform_sync_exit(void *context, struct slabpool_lock *lock,
 static void platform_lock(void *context, struct slabpool_lock *lock)
 {
 	(void)context;
+	turns_point();
+	turns_lock_begins(lock);
+	/* Another thread has it; it is its own that nobody can give back. */
+	while (turns_on() && lock->opaque.bytes[1] == LOCK_HELD && turns_give_up())
+		continue;
 	check_lock(lock, false, "lock");
 	lock->opaque.bytes[1] = LOCK_HELD;
 	fuzz_platform.locks_held++;
+	turns_lock_taken(lock);
 }
 
 static void platform_unlock(void *context, struct slabpool_lock *lock)
 {
 	(void)context;
+	turns_unlock_begins(lock);
 	check_lock(lock, true, "unlock");
 	lock->opaque.bytes[1] = 0;
 	fuzz_platform.locks_held--;
+	turns_unlocked(lock);
+	turns_point();
 }
 
 static void platform_wait(void *context, struct slabpool_wait *wait, struct slabpool_lock *lock,
@@ -304,7 +292,8 @@ static void *platform_thread_get(void *context)
 static int platform_thread_set(void *context, void *record)
 {
 	(void)context;
-	if (inject(FAULT_THREAD_ONCE, FAULT_THREAD_FROM))
+	turns_point();
+	if (fuzz_fault_hits(FAULT_THREAD_ONCE, FAULT_THREAD_FROM))
 		return -ENOMEM;
 	fuzz_platform.record[fuzz_platform.thread] = record;
 	return 0;
@@ -329,6 +318,7 @@ void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_pl
 	memset(&fuzz_platform, 0, sizeof(fuzz_platform));
 	fuzz_platform.plan = *plan;
 	fuzz_platform.armed = true;
+	fuzz_faults_open(&plan->faults);
 	*platform = (struct slabpool_platform){
 		.reserve = platform_reserve,
 		.unreserve = platform_unreserve,
@@ -347,6 +337,14 @@ void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_pl
 	};
 }
 
+void *fuzz_platform_forget(void)
+{
+	void *record = fuzz_platform.record[fuzz_platform.thread];
+
+	fuzz_platform.record[fuzz_platform.thread] = NULL;
+	return record;
+}
+
 bool fuzz_platform_reserved(const void *address)
 {
 	uintptr_t offset = (uintptr_t)address - (uintptr_t)buffer;
@@ -355,6 +353,13 @@ bool fuzz_platform_reserved(const void *address)
 		if (reservations[i].bytes && offset - reservations[i].start < reservations[i].bytes)
 			return true;
 	return false;
+}
+
+size_t fuzz_platform_offset(const void *address)
+{
+	uintptr_t offset = (uintptr_t)address - (uintptr_t)buffer;
+
+	return offset < sizeof(buffer) ? offset : sizeof(buffer);
 }
 
 void *fuzz_platform_last(void)
@@ -368,6 +373,42 @@ void *fuzz_platform_unopened(size_t bytes)
 		if (reservations[i].bytes > bytes)
 			return buffer + reservations[i].start + bytes - 64;
 	return fuzz_platform_outside();
+}
+
+/* Twice for every crime: with checks of its own it would be most of what a fuzzer does. */
+UNWATCHED static inline uint64_t mixed(uint64_t sum, uint64_t word)
+{
+	return (sum ^ word) * 0x9e3779b97f4a7c15u;
+}
+
+/* Of one grain; four sums side by side, as each waits for its own multiplication only. */
+UNWATCHED static uint64_t digest_grain(const unsigned char *grain, uint64_t seed)
+{
+	uint64_t a = seed, b = 1, c = 2, d = 3, word[4];
+
+	for (size_t i = 0; i < GRAIN; i += sizeof(word)) {
+		__builtin_memcpy(word, grain + i, sizeof(word));
+		a = mixed(a, word[0]);
+		b = mixed(b, word[1]);
+		c = mixed(c, word[2]);
+		d = mixed(d, word[3]);
+	}
+	return mixed(mixed(a, b >> 7), mixed(c, d >> 9));
+}
+
+UNWATCHED uint64_t fuzz_platform_digest(void)
+{
+	uint64_t digest = buffer_used;
+
+	for (unsigned int i = 0; i < RESERVATIONS; i++) {
+		const struct reservation *r = &reservations[i];
+
+		for (size_t g = r->start >> GRAIN_SHIFT; r->bytes && g < r->top >> GRAIN_SHIFT; g++)
+			if (grains[g] == GRAIN_COMMITTED)
+				digest = digest_grain(buffer + (g << GRAIN_SHIFT),
+						      mixed(digest, g));
+	}
+	return digest;
 }
 
 void *fuzz_platform_outside(void)

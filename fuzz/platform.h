@@ -7,25 +7,14 @@
 #ifndef FUZZ_PLATFORM_H
 #define FUZZ_PLATFORM_H
 
+#include "faults.h"
+
 #include <slabpool/platform.h>
 
 #define FUZZ_THREADS 4u
 
-enum fuzz_fault {
-	FAULT_NONE,
-	FAULT_COMMIT_ONCE,    /* the Nth commit fails */
-	FAULT_COMMIT_FROM,    /* the Nth and all later ones */
-	FAULT_RESERVE_ONCE,
-	FAULT_RESERVE_FROM,
-	FAULT_SYNC_ONCE,      /* initialising a lock */
-	FAULT_SYNC_FROM,
-	FAULT_THREAD_ONCE,    /* storing a thread's record */
-	FAULT_THREAD_FROM
-};
-
 struct fuzz_platform_plan {
-	enum fuzz_fault fault;
-	uint32_t at;          /* counted from 0 */
+	struct fuzz_faults faults;
 	bool threads;         /* thread records are supported */
 	bool clock;
 	/* Called in place of a wait; NULL: the platform cannot wait. */
@@ -36,7 +25,6 @@ struct fuzz_platform_plan {
 
 struct fuzz_platform_state {
 	struct fuzz_platform_plan plan;
-	uint32_t calls;       /* of the kind that may fail */
 	uint32_t fired;       /* failures injected since the start */
 	bool armed;           /* no failure while false */
 	uint32_t reservations, locks_made;
@@ -50,12 +38,18 @@ extern struct fuzz_platform_state fuzz_platform;
 
 /* Starts a new world: everything is given back whatever the last one left. */
 void fuzz_platform_open(struct slabpool_platform *platform, const struct fuzz_platform_plan *plan);
+/* The record of the thread whose turn it is, which has none from now on. */
+void *fuzz_platform_forget(void);
 /* True if address lies in memory that is reserved now. */
 bool fuzz_platform_reserved(const void *address);
+/* Where address lies in the buffer that all memory is taken from; the buffer's size if outside. */
+size_t fuzz_platform_offset(const void *address);
 /* The last byte that was ever reserved in this world: of somebody's tables. */
 void *fuzz_platform_last(void);
 /* The end of the first bytes of a reservation that is larger: where pages are used last. */
 void *fuzz_platform_unopened(size_t bytes);
+/* A number for all that is committed: what is written changes it. */
+uint64_t fuzz_platform_digest(void);
 /* Any address inside the buffer that is not reserved now. */
 void *fuzz_platform_outside(void);
 

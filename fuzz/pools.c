@@ -59,7 +59,7 @@ static void on_wait(struct world *w)
 	if (++vain <= 50)
 		return;
 	/* Memory may be too small for what is asked; the custom backend has blocks for all. */
-	if (asking && asking->kind == BACKEND_CUSTOM)
+	if (asking && asking->kind == OVER_CUSTOM)
 		fuzz_fail("reserve", "mempool_alloc waits for ever");
 	world_give_up(w);
 }
@@ -119,6 +119,10 @@ static void *custom_alloc(gfp_t gfp, void *data)
 		p->backend_failed = true;
 		return NULL;
 	}
+	if (fuzz_fault_hits(FAULT_CALLBACK_ONCE, FAULT_CALLBACK_FROM)) {
+		p->backend_failed = true;
+		return NULL;
+	}
 	for (uint32_t i = 0; i < BLOCKS; i++) {
 		struct block *b = &blocks[(blocks_from + i) % BLOCKS];
 
@@ -174,7 +178,7 @@ bool pool_backend(struct world *w, struct wpool *p, enum backend kind, uint32_t 
 	p->kind = kind;
 	p->align = 8;
 	switch (kind) {
-	case BACKEND_CUSTOM:
+	case OVER_CUSTOM:
 		p->bytes = BLOCK_BYTES;
 		*data = p;
 		/* Odd parameters leave a callback out: no pool comes of it. */
@@ -183,10 +187,10 @@ bool pool_backend(struct world *w, struct wpool *p, enum backend kind, uint32_t 
 			p->refused = true;
 		}
 		return true;
-	case BACKEND_SLAB:
+	case OVER_SLAB:
 		*data = over_cache(w, p, parameter) ? w->cache[p->cache].k : NULL;
 		return *data != NULL;
-	case BACKEND_PAGES:
+	case OVER_PAGES:
 		p->bytes = p->align = PAGE_SIZE << parameter % 5;
 		*data = (void *)(uintptr_t)(parameter % 5);
 		return true;
@@ -211,12 +215,14 @@ void pool_follow(struct world *w, struct wpool *p)
 {
 	uint32_t now = p->live ? p->out + (uint32_t)p->m->curr_nr : 0;
 
+	if (p->live && (w->a->caps & CAP_VALID) && !w->a->pool_is_valid(p->m))
+		fuzz_fail("valid", "a reserve is not valid");
 	for (uint32_t i = 0; i < p->places_n; i++)
 		now += p->places[i] != NULL;
-	if (p->kind == BACKEND_CUSTOM && p->from_backend - p->to_backend != now)
+	if (p->kind == OVER_CUSTOM && p->from_backend - p->to_backend != now)
 		fuzz_fail("reserve", "%u elements are out, %u in the reserve or lent",
 			  p->from_backend - p->to_backend, now);
-	if (p->kind != BACKEND_SLAB)
+	if (p->kind != OVER_SLAB)
 		return;
 	w->cache[p->cache].in_pools += now - p->counted;
 	p->counted = now;
@@ -238,7 +244,7 @@ bool pool_memory_full(struct world *w, const struct wpool *p, uint32_t count)
 	struct slabpool_cache_info info;
 
 	/* Alignment can make a slab's objects few and far between. */
-	if (p->kind == BACKEND_SLAB && cache->users && w->a->cache_info(cache->k, &info) == 0 &&
+	if (p->kind == OVER_SLAB && cache->users && w->a->cache_info(cache->k, &info) == 0 &&
 	    memory_is_full(w, PAGE_SIZE << info.gfporder, (count + info.num - 1) / info.num))
 		return true;
 	/* What the array of elements and its slab took is free again by now. */
@@ -249,7 +255,7 @@ bool pool_memory_full(struct world *w, const struct wpool *p, uint32_t count)
 
 void pool_null(struct world *w, struct wpool *p)
 {
-	if (p->kind == BACKEND_CUSTOM) {
+	if (p->kind == OVER_CUSTOM) {
 		if (!p->backend_failed)
 			fuzz_fail("null", "NULL although the backend did not fail");
 		return;
@@ -284,7 +290,7 @@ void element_back(struct world *w, uint32_t handle)
 	if (p->m->curr_nr != (before < size ? before + 1 : before))
 		fuzz_fail("reserve", "a reserve of %d with %d has %d after a free", size, before,
 			  p->m->curr_nr);
-	if (p->kind == BACKEND_CUSTOM && p->to_backend - to_backend != (before >= size))
+	if (p->kind == OVER_CUSTOM && p->to_backend - to_backend != (before >= size))
 		fuzz_fail("reserve", "an element goes %s", before >= size ? "nowhere"
 								       : "to the backend");
 	pool_follow(w, p);

@@ -5,7 +5,7 @@
 
 #include "world.h"
 
-enum backend { BACKEND_CUSTOM, BACKEND_SLAB, BACKEND_KMALLOC, BACKEND_KVMALLOC, BACKEND_PAGES };
+enum backend { OVER_CUSTOM, OVER_SLAB, OVER_KMALLOC, OVER_KVMALLOC, OVER_PAGES };
 
 struct wpool {
 	mempool_t *m;
@@ -14,11 +14,11 @@ struct wpool {
 	bool refused;            /* its arguments are wrong */
 	int min_nr;
 	enum backend kind;
-	uint32_t cache;          /* of BACKEND_SLAB */
+	uint32_t cache;          /* of OVER_SLAB */
 	size_t bytes, align;     /* of an element */
 	uint32_t out;            /* elements in the program's hands */
 	uint32_t counted;        /* what this pool adds to its cache's objects */
-	/* BACKEND_CUSTOM: calls that gave and took an element; others: not counted. */
+	/* OVER_CUSTOM: calls that gave and took an element; others: not counted. */
 	uint32_t from_backend, to_backend;
 	uint32_t had_from_backend;  /* before this operation */
 	bool backend_failed;     /* a call failed in this operation */

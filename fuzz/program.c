@@ -10,12 +10,22 @@ static const uint32_t handle_limit[FUZZ_HANDLES] = {
 	[FUZZ_MAKES_OBJECT] = FUZZ_MAX_OBJECTS,
 };
 
+static const uint8_t magic[] = { 'S', 'P' };
+
+uint32_t fuzz_version(const uint8_t *data, size_t size)
+{
+	if (!data)
+		return FUZZ_VERSION;
+	return size >= FUZZ_HEADER && !memcmp(data, magic, sizeof(magic)) ? data[2] : 0;
+}
+
 void fuzz_program_open(struct fuzz_program *program, const struct fuzz_target *target,
 		       const uint8_t *data, size_t size)
 {
 	memset(program, 0, sizeof(*program));
 	program->target = target;
-	program->next = data;
+	program->version = fuzz_version(data, size);
+	program->next = data && program->version ? data + FUZZ_HEADER : data;
 	program->end = data ? data + size : data;
 }
 
@@ -99,6 +109,34 @@ static uint32_t decode_arg(struct fuzz_program *program, const struct fuzz_arg *
 	}
 }
 
+static unsigned int args_of(const struct fuzz_op *op)
+{
+	unsigned int n = 0;
+
+	while (op->arg[n].kind != FUZZ_END)
+		n++;
+	return n;
+}
+
+static const struct fuzz_op *decode_op(struct fuzz_program *program)
+{
+	const struct fuzz_target *target = program->target;
+	unsigned int code = next_byte(program);
+
+	if (program->version == 0)
+		code = code % FUZZ_OLD_CODES %
+		       (target->old_op_count ? target->old_op_count : target->op_count);
+	return target->ops[code % target->op_count];
+}
+
+/* How many arguments of the instance's line there are; those behind have their standard values. */
+static unsigned int decode_count(struct fuzz_program *program, unsigned int args)
+{
+	if (program->version == 0)
+		return args < FUZZ_OLD_ARGS ? args : FUZZ_OLD_ARGS;
+	return next_byte(program) % (args + 1);
+}
+
 void fuzz_program_count(struct fuzz_program *program, struct fuzz_call *call)
 {
 	enum fuzz_handle makes = call->op->makes;
@@ -121,19 +159,17 @@ void fuzz_program_count(struct fuzz_program *program, struct fuzz_call *call)
 
 bool fuzz_program_next(struct fuzz_program *program, struct fuzz_call *call)
 {
-	const struct fuzz_target *target = program->target;
-	unsigned int code;
+	unsigned int args, given;
 
-	if (program->index == 0) {
-		call->op = target->instance;
-	} else {
-		if (program->next >= program->end)
-			return false;
-		code = next_byte(program) % FUZZ_CODES;
-		call->op = target->ops[code % target->op_count];
-	}
-	for (unsigned int i = 0; call->op->arg[i].kind != FUZZ_END; i++)
+	if (program->index && program->next >= program->end)
+		return false;
+	call->op = program->index ? decode_op(program) : program->target->instance;
+	args = args_of(call->op);
+	given = program->index ? args : decode_count(program, args);
+	for (unsigned int i = 0; i < given; i++)
 		call->arg[i] = decode_arg(program, &call->op->arg[i]);
+	for (unsigned int i = given; i < args; i++)
+		call->arg[i] = call->op->arg[i].standard;
 	fuzz_program_count(program, call);
 	return true;
 }
@@ -169,14 +205,21 @@ size_t fuzz_encode(const struct fuzz_program *program, const struct fuzz_call *c
 		   uint8_t bytes[FUZZ_CALL_BYTES])
 {
 	const struct fuzz_target *target = program->target;
+	unsigned int args = args_of(call->op);
 	size_t n = 0;
 
-	if (call->op != target->instance) {
-		for (unsigned int i = 0; i < target->op_count; i++)
-			if (target->ops[i] == call->op)
-				bytes[n++] = (uint8_t)i;
+	if (call->op == target->instance) {
+		memcpy(bytes, magic, sizeof(magic));
+		bytes[2] = FUZZ_VERSION;
+		while (args && call->arg[args - 1] == call->op->arg[args - 1].standard)
+			args--;
+		bytes[3] = (uint8_t)args;
+		n = FUZZ_HEADER + 1;
 	}
-	for (unsigned int i = 0; call->op->arg[i].kind != FUZZ_END; i++)
+	for (unsigned int i = 0; n == 0 && i < target->op_count; i++)
+		if (target->ops[i] == call->op)
+			bytes[n++] = (uint8_t)i;
+	for (unsigned int i = 0; i < args; i++)
 		n += encode_arg(program, &call->op->arg[i], call->arg[i], bytes + n);
 	return n;
 }

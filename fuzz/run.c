@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One input: builds its world, runs its operations, tears it down. Nothing survives. */
+#include "calls.h"
+#include "default.h"
+#include "events.h"
+#include "steps.h"
 #include "world.h"
 
 #include <string.h>
@@ -101,7 +105,7 @@ static bool switched(const struct fuzz_call *call, enum instance_switch bit)
 static void world_wait(unsigned int milliseconds)
 {
 	fuzz_platform.now += milliseconds;
-	fuzz_platform.plan.fault = FAULT_NONE;
+	fuzz_faults_heal();
 	if (fuzz_world.on_wait)
 		fuzz_world.on_wait(&fuzz_world);
 }
@@ -111,6 +115,7 @@ static void world_synchronize(void)
 {
 	if (fuzz_platform.locks_held)
 		fuzz_fail("lock", "a grace period is waited for with a lock held");
+	cache_meanwhile(&fuzz_world);
 }
 
 static void world_event(void *context, const struct slabpool_event *event)
@@ -120,6 +125,7 @@ static void world_event(void *context, const struct slabpool_event *event)
 	if (event->kind > SLABPOOL_EVENT_MEMPOOL_FREE)
 		fuzz_fail("result", "an event of kind %d", (int)event->kind);
 	w->events++;
+	events_shown(event);
 }
 
 static void fill_options(struct world *w, const struct fuzz_call *call)
@@ -154,8 +160,8 @@ static void fill_options(struct world *w, const struct fuzz_call *call)
 static bool open_world(struct world *w, const struct fuzz_call *call)
 {
 	struct fuzz_platform_plan plan = {
-		.fault = (enum fuzz_fault)fault_words[call->arg[0]].value,
-		.at = call->arg[1],
+		.faults.fault = (enum fuzz_fault)fault_words[call->arg[0]].value,
+		.faults.at = call->arg[1],
 		.threads = !switched(call, SWITCH_NO_THREADS),
 		.clock = !switched(call, SWITCH_NO_THREADS),
 		.wait = switched(call, SWITCH_WAIT) ? world_wait : NULL,
@@ -170,9 +176,13 @@ static bool open_world(struct world *w, const struct fuzz_call *call)
 	w->waits = plan.wait != NULL;
 	fuzz_platform_open(&platform, &plan);
 	world_act(w);
+	default_use(NULL);
 	w->pool = w->a->create(&platform, &w->options);
+	if (w->a->caps & CAP_FACES)
+		default_use(w->pool);
 	if (!w->pool && !fuzz_platform.fired && w->options.min_order <= w->options.max_order)
 		fuzz_fail("null", "no instance, although no fault was injected");
+	events_open(w->pool && more(call, MORE_OBSERVED) && w->a->observe);
 	if (w->pool && more(call, MORE_OBSERVED) && w->a->observe)
 		w->a->observe(w->pool, world_event, w);
 	return w->pool != NULL;
@@ -185,6 +195,7 @@ static void close_world(struct world *w)
 	if (w->pool)
 		w->a->destroy(w->pool);
 	w->pool = NULL;
+	default_use(NULL);
 	if (!(w->a->caps & CAP_PLATFORM))
 		return;
 	if (fuzz_platform.reservations)
@@ -213,6 +224,7 @@ void world_check(struct world *w)
 {
 	world_check_valid(w);
 	stats_check_all(w, "statistics");
+	steps_check(w);
 	model_check_all(w);
 }
 
@@ -249,6 +261,7 @@ static void run_program(struct world *w, struct fuzz_program *program)
 		begin_operation(w, &call);
 		call.op->run(w, &call);
 		world_between(w);
+		world_trace(w, call.index);
 		if (w->valid_at == call.index)
 			w->valid_at = 0;
 		if (call.index % 64 == 63 && !w->valid_at)
@@ -257,6 +270,7 @@ static void run_program(struct world *w, struct fuzz_program *program)
 	w->call = NULL;
 	if (w->pool) {
 		world_check(w);
+		events_forget();
 		if (w->target->end)
 			w->target->end(w);
 		world_between(w);
@@ -264,8 +278,8 @@ static void run_program(struct world *w, struct fuzz_program *program)
 	close_world(w);
 }
 
-void fuzz_run(const struct fuzz_target *target, const uint8_t *data, size_t size, FILE *words,
-	      FILE *emit)
+uint64_t fuzz_run(const struct fuzz_target *target, const uint8_t *data, size_t size, FILE *words,
+		  FILE *emit)
 {
 	struct world *w = &fuzz_world;
 	static struct fuzz_program program;
@@ -277,8 +291,14 @@ void fuzz_run(const struct fuzz_target *target, const uint8_t *data, size_t size
 	w->crime_kinds = 0;
 	w->may_end = 0;
 	w->warned_ctor_zero = w->warned_pool_zero = false;
+	sheaves_reset();
+	steps_reset();
+	w->face = 0;
+	w->wipes = false;
 	w->given_up = false;
+	w->digested_at = 0;
 	w->valid_at = 0;
+	w->trace = 0;
 	w->on_wait = NULL;
 	w->words = words;
 	w->emit = emit;
@@ -287,16 +307,17 @@ void fuzz_run(const struct fuzz_target *target, const uint8_t *data, size_t size
 	fuzz_program_open(&program, target, data, size);
 	if (setjmp(w->fatal) == 0) {
 		run_program(w, &program);
-		return;
+		return w->trace;
 	}
 	/* The core was left by its fatal hook; the world is given up as it is. */
 	w->call = NULL;
 	if (w->given_up)
-		return;
+		return w->trace;
 	if (!w->crime_kinds && !w->may_end)
 		fuzz_fail("report", "the program was ended for no reason");
 	if (w->crime_kinds)
-		world_expect(w, w->crime_kinds, w->crime_pointer);
+		world_crime_ended(w);
 	else if (world_drop(w, w->may_end) == 0)
 		fuzz_fail("report", "the program was ended without the report that says why");
+	return w->trace;
 }

@@ -151,8 +151,7 @@ bool memory_is_full(struct world *w, size_t bytes, size_t runs)
 	size_t arena = (size_t)w->options.arena_mib << 20, known = 0;
 	struct slabpool_memory_info memory;
 
-	if (fuzz_platform.plan.fault == FAULT_RESERVE_ONCE ||
-	    fuzz_platform.plan.fault == FAULT_RESERVE_FROM || bytes > arena / 2)
+	if (fuzz_faults_reserve() || bytes > arena / 2)
 		return true;
 	while (o.block < bytes)
 		o.block <<= 1;

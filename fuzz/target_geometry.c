@@ -86,6 +86,15 @@ static const struct fuzz_op op_compute = {
 	  ARG_NUMBER("before", 0, 255, 0), ARG_NUMBER("after", 0, 255, 0) },
 };
 
+static const struct fuzz_op op_compute_wide = {
+	"compute_wide", FUZZ_MAKES_NOTHING, -1, run_compute, "/* internal: geometry_compute */",
+	{ ARG_NUMBER("size", 0, 0x400100, 64), ARG_CHOICE("align", aligns),
+	  ARG_NUMBER("hwcache_align", 0, 1, 0), ARG_NUMBER("min_order", 0, 11, 4),
+	  ARG_NUMBER("max_order", 0, 11, 5), ARG_NUMBER("min_objects", 0, 255, 8),
+	  ARG_CHOICE("granule", granules), ARG_NUMBER("page_shift", 8, 17, 12),
+	  ARG_NUMBER("before", 0, 0x400100, 0), ARG_NUMBER("after", 0, 0x400100, 0) },
+};
+
 static void run_small(struct world *w, const struct fuzz_call *call)
 {
 	const struct fuzz_adapter *a = w->a;
@@ -145,8 +154,7 @@ static bool real_geometry(const struct world *w, const struct wcache *c, struct 
 
 static bool reserves_fail(void)
 {
-	return fuzz_platform.plan.fault == FAULT_RESERVE_ONCE ||
-	       fuzz_platform.plan.fault == FAULT_RESERVE_FROM;
+	return fuzz_faults_reserve();
 }
 
 /* Every cache that was made has the geometry of the reference. */
@@ -174,7 +182,7 @@ static const struct fuzz_op op_compare = {
 static const struct fuzz_op *const ops[] = {
 	&op_compute, &op_small, &op_cache_create, &op_compare, &op_cache_alloc_many,
 	&op_free_many, &op_cache_create_args, &op_cache_alloc, &op_cache_free, &op_cache_shrink,
-	&op_check, &op_slab,
+	&op_check, &op_slab, &op_second, &op_reopen, &op_compute_wide,
 };
 
 const struct fuzz_target fuzz_target_geometry = {
@@ -182,5 +190,6 @@ const struct fuzz_target fuzz_target_geometry = {
 	.instance = &op_instance,
 	.ops = ops,
 	.op_count = sizeof(ops) / sizeof(ops[0]),
+	.old_op_count = 12u,
 	.end = end_of_program,
 };

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Targets kmem_cache and kmalloc: their tables, and the end of a program. */
 #include "calls.h"
+#include "default.h"
+#include "steps.h"
 #include "targets.h"
 
-/* New operations go to the end: an input's meaning must not change. */
+/* New operations go to the end: what was assembled keeps its meaning. */
 static const struct fuzz_op *const kmem_cache_ops[] = {
 	&op_cache_create, &op_cache_alloc, &op_cache_free, &op_cache_alloc_many, &op_free_many,
 	&op_cache_alloc_bulk, &op_cache_free_bulk, &op_cache_destroy, &op_cache_shrink,
 	&op_cache_free_to, &op_free_inside, &op_free_foreign, &op_cache_create_args,
 	&op_cache_tune, &op_tune_line, &op_thread, &op_thread_exit, &op_thread_flush, &op_clock,
 	&op_reap, &op_check, &op_show, &op_write, &op_fault, &op_kfree, &op_kmalloc,
-	&op_fork, &op_damage, &op_crowd, &op_odd,
+	&op_fork, &op_damage, &op_crowd, &op_odd, &op_object_take,
+	&op_object_give, &op_give,
+	&op_create_by, &op_without, &op_sheaf_prefill, &op_sheaf_refill, &op_sheaf_from,
+	&op_sheaf_return, &op_dump, &op_reopen,
+	&op_faults,
+	&op_stray, &op_doubt, &op_riddle, &op_fork_inside, &op_damage_more, &op_clock_far,
 };
 
 const struct fuzz_target fuzz_target_kmem_cache = {
@@ -18,6 +25,7 @@ const struct fuzz_target fuzz_target_kmem_cache = {
 	.instance = &op_instance,
 	.ops = kmem_cache_ops,
 	.op_count = sizeof(kmem_cache_ops) / sizeof(kmem_cache_ops[0]),
+	.old_op_count = 30u,
 	.end = end_of_program,
 };
 
@@ -27,6 +35,10 @@ static const struct fuzz_op *const kmalloc_ops[] = {
 	&op_free_pages, &op_free_inside, &op_free_foreign, &op_size_roundup, &op_cache_free_bulk,
 	&op_thread, &op_thread_exit, &op_thread_flush, &op_clock, &op_reap, &op_check, &op_show,
 	&op_write, &op_fault, &op_tune_line, &op_fork, &op_odd,
+	&op_take, &op_give, &op_resize_by, &op_pages_take, &op_pages_give, &op_dump,
+	&op_dump_foreign, &op_options, &op_constants, &op_layout, &op_reopen,
+	&op_faults,
+	&op_riddle,
 };
 
 const struct fuzz_target fuzz_target_kmalloc = {
@@ -34,6 +46,7 @@ const struct fuzz_target fuzz_target_kmalloc = {
 	.instance = &op_instance,
 	.ops = kmalloc_ops,
 	.op_count = sizeof(kmalloc_ops) / sizeof(kmalloc_ops[0]),
+	.old_op_count = 29u,
 	.end = end_of_program,
 };
 
@@ -42,6 +55,8 @@ const struct fuzz_target *const fuzz_targets[] = {
 	&fuzz_target_mempool,
 	&fuzz_target_kmalloc,
 	&fuzz_target_geometry,
+	&fuzz_target_misuse,
+	&fuzz_target_threads,
 	NULL,
 };
 
@@ -80,6 +95,7 @@ void end_of_program(struct world *w)
 
 	if (!w->clean_end)
 		return;
+	sheaves_return(w);
 	for (uint32_t i = 0; i < w->object_count; i++)
 		if (fuzz_objects[i].live)
 			give_back_live(w, i);
@@ -88,7 +104,7 @@ void end_of_program(struct world *w)
 		void *record = fuzz_platform.record[t];
 
 		/* As in run_thread_exit(): the platform forgets before it calls. */
-		fuzz_platform.thread = t;
+		default_thread(t);
 		fuzz_platform.record[t] = NULL;
 		if (record)
 			w->a->thread_exit(w->pool, record);
@@ -98,6 +114,7 @@ void end_of_program(struct world *w)
 		return;
 	w->a->reap(w->pool);
 	w->a->for_each_cache(w->pool, nothing_left, NULL);
+	steps_check_end(w);
 	w->a->memory_info(w->pool, &memory);
 	if (memory.runs || memory.idle || memory.reclaimable)
 		fuzz_fail("left over", "%zu bytes in runs, %zu idle, %zu reclaimable", memory.runs,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Target mempool: every call on pools over every kind of backend, failing ones among them. */
 #include "calls.h"
+
+#include "core/mempool.h"
 #include "pools.h"
 #include "targets.h"
 
@@ -8,9 +10,9 @@
 #include <string.h>
 
 static const struct fuzz_word backend_words[] = {
-	{ "custom", "CUSTOM", BACKEND_CUSTOM },   { "slab", "SLAB", BACKEND_SLAB },
-	{ "kmalloc", "KMALLOC", BACKEND_KMALLOC }, { "custom", "", BACKEND_CUSTOM },
-	{ "kvmalloc", "KVMALLOC", BACKEND_KVMALLOC }, { "pages", "PAGE", BACKEND_PAGES },
+	{ "custom", "CUSTOM", OVER_CUSTOM },   { "slab", "SLAB", OVER_SLAB },
+	{ "kmalloc", "KMALLOC", OVER_KMALLOC }, { "custom", "", OVER_CUSTOM },
+	{ "kvmalloc", "KVMALLOC", OVER_KVMALLOC }, { "pages", "PAGE", OVER_PAGES },
 	{ NULL, NULL, 0 },
 };
 
@@ -45,13 +47,77 @@ static void check_made(struct world *w, struct wpool *p, int result)
 	if (!p->backend_failed && !world_fired(w) &&
 	    !pool_memory_full(w, p, reserve_size(p->min_nr)))
 		fuzz_fail("null", "no pool, although nothing failed");
-	if (p->kind == BACKEND_CUSTOM && p->from_backend != p->to_backend)
+	if (p->kind == OVER_CUSTOM && p->from_backend != p->to_backend)
 		fuzz_fail("reserve", "a failed creation keeps %u elements",
 			  p->from_backend - p->to_backend);
 }
 
-static void make(struct world *w, const struct fuzz_call *call, bool embedded)
+enum maker { MAKE_CREATE, MAKE_INIT, MAKE_LINUX_CREATE, MAKE_LINUX_INIT, MAKE_CREATE_NODE,
+	     MAKE_INIT_NODE, MAKE_READY_CREATE, MAKE_READY_INIT };
+
+/* A pool over ready-made functions by the call that knows them. */
+static mempool_t *ready_create(const struct wpool *p, void *data)
 {
+	switch (p->kind) {
+	case OVER_SLAB:
+		return mempool_create_slab_pool(p->min_nr, data);
+	case OVER_KMALLOC:
+		return mempool_create_kmalloc_pool(p->min_nr, (uintptr_t)data);
+	case OVER_KVMALLOC:
+		return mempool_create_kvmalloc_pool(p->min_nr, (uintptr_t)data);
+	default:
+		return mempool_create_page_pool(p->min_nr, (int)(uintptr_t)data);
+	}
+}
+
+static int ready_init(const struct wpool *p, void *data)
+{
+	switch (p->kind) {
+	case OVER_SLAB:
+		return mempool_init_slab_pool(p->m, p->min_nr, data);
+	case OVER_KMALLOC:
+		return mempool_init_kmalloc_pool(p->m, p->min_nr, (uintptr_t)data);
+	case OVER_KVMALLOC:
+		return mempool_init_kvmalloc_pool(p->m, p->min_nr, (uintptr_t)data);
+	default:
+		return mempool_init_page_pool(p->m, p->min_nr, (int)(uintptr_t)data);
+	}
+}
+
+static int init_by(struct world *w, struct wpool *p, enum maker maker, mempool_alloc_t *alloc,
+		   mempool_free_t *release, void *data)
+{
+	switch (maker) {
+	case MAKE_INIT:
+		return w->a->pool_init(w->pool, p->m, p->min_nr, alloc, release, data);
+	case MAKE_LINUX_INIT:
+		return mempool_init(p->m, p->min_nr, alloc, release, data);
+	case MAKE_INIT_NODE:
+		return mempool_init_node(p->m, p->min_nr, alloc, release, data, GFP_KERNEL, 1);
+	default:
+		return ready_init(p, data);
+	}
+}
+
+static mempool_t *create_by(struct world *w, struct wpool *p, enum maker maker,
+			    mempool_alloc_t *alloc, mempool_free_t *release, void *data)
+{
+	switch (maker) {
+	case MAKE_CREATE:
+		return w->a->pool_create(w->pool, p->min_nr, alloc, release, data);
+	case MAKE_LINUX_CREATE:
+		return mempool_create(p->min_nr, alloc, release, data);
+	case MAKE_CREATE_NODE:
+		return mempool_create_node(p->min_nr, alloc, release, data, GFP_KERNEL, 1);
+	default:
+		return ready_create(p, data);
+	}
+}
+
+static void make(struct world *w, const struct fuzz_call *call, enum maker maker)
+{
+	bool embedded = maker == MAKE_INIT || maker == MAKE_LINUX_INIT ||
+			maker == MAKE_INIT_NODE || maker == MAKE_READY_INIT;
 	struct wpool *p = pool_new(w, call->first);
 	uint32_t parameter = call->arg[2];
 	mempool_alloc_t *alloc;
@@ -65,37 +131,117 @@ static void make(struct world *w, const struct fuzz_call *call, bool embedded)
 	if (!pool_backend(w, p, (enum backend)backend_words[call->arg[1]].value, parameter, &alloc,
 			  &release, &data))
 		return;
+	if (p->kind == OVER_CUSTOM && maker == MAKE_READY_CREATE)
+		maker = MAKE_LINUX_CREATE;
+	if (p->kind == OVER_CUSTOM && maker == MAKE_READY_INIT)
+		maker = MAKE_LINUX_INIT;
 	world_act(w);
 	if (embedded) {
 		memset(&p->storage, 0, sizeof(p->storage));
 		p->m = &p->storage;
 		p->embedded = true;
-		result = w->a->pool_init(w->pool, p->m, p->min_nr, alloc, release, data);
+		result = init_by(w, p, maker, alloc, release, data);
 	} else {
-		p->m = w->a->pool_create(w->pool, p->min_nr, alloc, release, data);
+		p->m = create_by(w, p, maker, alloc, release, data);
 	}
 	check_made(w, p, p->m && result == 0 ? 0 : -ENOMEM);
 }
 
 static void run_create(struct world *w, const struct fuzz_call *call)
 {
-	make(w, call, false);
+	make(w, call, MAKE_CREATE);
 }
 
 static void run_init(struct world *w, const struct fuzz_call *call)
 {
-	make(w, call, true);
+	make(w, call, MAKE_INIT);
 }
 
 #define MAKE_ARGS { ARG_NUMBER("min_nr_plus_1", 0, 41, 5), ARG_CHOICE("backend", backend_words), \
 		    ARG_NUMBER("parameter", 0, 0x8000, 0) }
 
-static const struct fuzz_op op_create = {
+const struct fuzz_op op_pool_create = {
 	"mempool_create", FUZZ_MAKES_POOL, -1, run_create, "make_pool($r, $0, $1, $2, 0)",
 	MAKE_ARGS,
 };
 static const struct fuzz_op op_init = {
 	"mempool_init", FUZZ_MAKES_POOL, -1, run_init, "make_pool($r, $0, $1, $2, 1)", MAKE_ARGS,
+};
+
+static const struct fuzz_word maker_words[] = {
+	{ "mempool_create", "0", MAKE_LINUX_CREATE },
+	{ "mempool_init", "1", MAKE_LINUX_INIT },
+	{ "mempool_create_node", "0", MAKE_CREATE_NODE },
+	{ "mempool_init_node", "1", MAKE_INIT_NODE },
+	{ "ready-made-create", "0", MAKE_READY_CREATE },
+	{ "ready-made-init", "1", MAKE_READY_INIT },
+	{ NULL, NULL, 0 },
+};
+
+static void run_make_by(struct world *w, const struct fuzz_call *call)
+{
+	if (w->a->caps & CAP_FACES)
+		make(w, call, (enum maker)maker_words[call->arg[3]].value);
+}
+
+static const struct fuzz_op op_make_by = {
+	"make_pool", FUZZ_MAKES_POOL, -1, run_make_by, "make_pool($r, $0, $1, $2, $3)",
+	{ ARG_NUMBER("min_nr_plus_1", 0, 41, 5), ARG_CHOICE("backend", backend_words),
+	  ARG_NUMBER("parameter", 0, 0x8000, 0), ARG_CHOICE("by", maker_words) },
+};
+
+/* What no reserve can be is seen, and not made. */
+static void check_damage(struct world *w, mempool_t *m)
+{
+	mempool_t bad[4] = { *m, *m, *m, *m };
+	void *none[64] = { NULL };
+
+	bad[0].min_nr = -1;
+	bad[1].curr_nr = -1;
+	bad[2].curr_nr = reserve_size(m->min_nr) + 1;
+	bad[3].elements = none;
+	for (unsigned int i = 0; i < (m->curr_nr ? 4 : 3); i++)
+		if (w->a->pool_is_valid(&bad[i]))
+			fuzz_fail("valid", "wrong value %u of a reserve is not seen", i);
+	if (reserve_init(w->pool, &bad[0], -1, mempool_kmalloc, mempool_kfree, NULL, 0) == 0 ||
+	    reserve_init(w->pool, &bad[0], 1, NULL, mempool_kfree, NULL, 0) == 0 ||
+	    reserve_init(w->pool, &bad[0], 1, mempool_kmalloc, NULL, NULL, 0) == 0)
+		fuzz_fail("result", "a reserve of wrong arguments");
+}
+
+/* What a pool says of itself; and calls with nothing in them. */
+static void run_look(struct world *w, const struct fuzz_call *call)
+{
+	uint32_t handle = usable_pool(w, call->arg[0]);
+	void *nothing = NULL;
+	mempool_t zeroed;
+
+	if (!(w->a->caps & CAP_FACES))
+		return;
+	world_act(w);
+	memset(&zeroed, 0, sizeof(zeroed));
+	if (mempool_initialized(&zeroed))
+		fuzz_fail("result", "a zeroed pool is initialised");
+	w->a->pool_exit(&zeroed);
+	w->a->pool_destroy(NULL);
+	if (slabpool_mempool_create(NULL, 1, mempool_kmalloc, mempool_kfree, (void *)8) ||
+	    !slabpool_mempool_init(NULL, &zeroed, 1, mempool_kmalloc, mempool_kfree, (void *)8))
+		fuzz_fail("result", "a pool on no instance");
+	if (handle == FUZZ_NONE)
+		return;
+	w->a->pool_free(NULL, pools[handle].m);
+	if (w->a->pool_free_bulk(pools[handle].m, &nothing, 1))
+		fuzz_fail("reserve", "NULL is put into a reserve");
+	check_damage(w, pools[handle].m);
+	if (!mempool_initialized(pools[handle].m) ||
+	    mempool_is_saturated(pools[handle].m) !=
+		    (pools[handle].m->curr_nr >= pools[handle].m->min_nr))
+		fuzz_fail("reserve", "pool %u says something else of its reserve", handle);
+	pool_follow(w, &pools[handle]);
+}
+
+static const struct fuzz_op op_look = {
+	"look_at_pool", FUZZ_MAKES_NOTHING, -1, run_look, "mempool_free(NULL, m[$0])", { ARG_POOL },
 };
 
 static void run_destroy(struct world *w, const struct fuzz_call *call)
@@ -113,7 +259,7 @@ static void run_destroy(struct world *w, const struct fuzz_call *call)
 	pool_end(w, &pools[handle]);
 }
 
-static const struct fuzz_op op_destroy = {
+const struct fuzz_op op_pool_destroy = {
 	"mempool_destroy", FUZZ_MAKES_NOTHING, -1, run_destroy, "end_pool($0)", { ARG_POOL },
 };
 
@@ -124,7 +270,7 @@ static void check_attempt(struct world *w, struct wpool *p, const void *got, int
 
 	if (!got && (before > 0 || after > 0))
 		fuzz_fail("reserve", "NULL although the reserve has %d elements", before);
-	if (got && p->kind == BACKEND_CUSTOM && !p->waited &&
+	if (got && p->kind == OVER_CUSTOM && !p->waited &&
 	    after != before - (p->from_backend == p->had_from_backend))
 		fuzz_fail("reserve", "%d elements in the reserve after one was taken of %d", after,
 			  before);
@@ -175,7 +321,7 @@ static void run_alloc(struct world *w, const struct fuzz_call *call)
 	pool_null(w, p);
 }
 
-static const struct fuzz_op op_alloc = {
+const struct fuzz_op op_pool_alloc = {
 	"mempool_alloc", FUZZ_MAKES_OBJECT, -1, run_alloc,
 	"took($r, ELEMENT, $0, element_size[$0], (waits = 0, mempool_alloc(m[$0], $1)))",
 	{ ARG_POOL, ARG_GFP },
@@ -265,7 +411,7 @@ static void run_free(struct world *w, const struct fuzz_call *call)
 	element_back(w, call->arg[0]);
 }
 
-static const struct fuzz_op op_free = {
+const struct fuzz_op op_pool_free = {
 	"mempool_free", FUZZ_MAKES_NOTHING, -1, run_free, "element_free($0)", { ARG_OBJECT },
 };
 
@@ -298,7 +444,7 @@ static void run_free_bulk(struct world *w, const struct fuzz_call *call)
 		fuzz_fail("reserve", "%u of %u elements put into a reserve of %d with %d", got, n,
 			  reserve_size(p->min_nr), before);
 	for (uint32_t i = 0; i < got; i++) {
-		model_gone(w, handles[i]);
+		model_moved(w, handles[i]);
 		p->out--;
 	}
 	pool_follow(w, p);
@@ -341,11 +487,11 @@ static void run_resize(struct world *w, const struct fuzz_call *call)
 	    (before > n && p->m->curr_nr != n && !p->waited))
 		fuzz_fail("reserve", "resized to %d: min_nr %d, %d elements, before %d", n,
 			  p->m->min_nr, p->m->curr_nr, before);
-	if (grows && p->kind == BACKEND_CUSTOM && !p->backend_failed && p->m->curr_nr != n)
+	if (grows && p->kind == OVER_CUSTOM && !p->backend_failed && p->m->curr_nr != n)
 		fuzz_fail("reserve", "resized to %d, %d elements", n, p->m->curr_nr);
 }
 
-static const struct fuzz_op op_resize = {
+const struct fuzz_op op_pool_resize = {
 	"mempool_resize", FUZZ_MAKES_NOTHING, -1, run_resize, "mempool_resize(m[$0], (int)$1 - 2)",
 	{ ARG_POOL, ARG_NUMBER("min_nr_plus_2", 0, 42, 8) },
 };
@@ -373,20 +519,17 @@ static const struct fuzz_op op_fail = {
 	{ ARG_NUMBER("calls", 0, 255, 255), ARG_NUMBER("after", 0, 15, 0) },
 };
 
-/* New operations go to the end: an input's meaning must not change. */
+/* New operations go to the end: what was assembled keeps its meaning. */
 static const struct fuzz_op *const ops[] = {
-	&op_create, &op_alloc, &op_free, &op_fail, &op_preallocated, &op_alloc_bulk, &op_free_bulk,
-	&op_resize, &op_destroy, &op_init, &op_cache_create, &op_cache_alloc_many, &op_free_many,
+	&op_pool_create, &op_pool_alloc, &op_pool_free, &op_fail, &op_preallocated, &op_alloc_bulk,
+	&op_free_bulk, &op_pool_resize, &op_pool_destroy, &op_init, &op_cache_create,
+	&op_cache_alloc_many, &op_free_many,
 	&op_cache_alloc, &op_cache_free, &op_cache_shrink, &op_thread, &op_clock, &op_reap,
-	&op_check, &op_fault, &op_write, &op_cache_destroy, &op_meddle,
+	&op_check, &op_fault, &op_write, &op_cache_destroy, &op_meddle, &op_make_by, &op_look,
+	&op_reopen, &op_faults,
 };
 
-static void begin(struct world *w)
-{
-	pools_reset(w);
-}
-
-static void end(struct world *w)
+void end_with_pools(struct world *w)
 {
 	for (uint32_t i = 0; i < w->object_count && w->clean_end; i++)
 		if (fuzz_objects[i].live && fuzz_objects[i].family == FAMILY_ELEMENT)
@@ -411,6 +554,7 @@ const struct fuzz_target fuzz_target_mempool = {
 	.instance = &op_instance,
 	.ops = ops,
 	.op_count = sizeof(ops) / sizeof(ops[0]),
-	.begin = begin,
-	.end = end,
+	.old_op_count = 24u,
+	.begin = pools_reset,
+	.end = end_with_pools,
 };

@@ -6,6 +6,7 @@
 #include "ops.h"
 
 extern const struct fuzz_target fuzz_target_kmem_cache, fuzz_target_mempool,
-	fuzz_target_kmalloc, fuzz_target_geometry;
+	fuzz_target_kmalloc, fuzz_target_geometry, fuzz_target_misuse,
+	fuzz_target_threads;
 
 #endif

@@ -51,6 +51,12 @@ def a_missing_file_bails_out(program, folder):
 
 
 @check
+def a_newer_version_bails_out(program, folder):
+    status, out, _ = run(program, put(folder, "a", b"SP\2"))
+    return status == 2 and "Bail out!" in out and "format version 2 is newer than 1" in out
+
+
+@check
 def an_empty_file_bails_out(program, folder):
     put(folder, "a", b"\0")
     put(folder, "b", b"")

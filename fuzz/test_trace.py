@@ -57,6 +57,32 @@ class Tests:
                 wrong.append(f"{name}: {error}")
         self.check(not wrong, f"{target}: words and bytes are one program", "\n".join(wrong))
 
+    def versions(self, folder):
+        """Old inputs mean what they meant, and the same when upgraded; newer ones are refused."""
+        with open(os.path.join(HERE, "version0.txt")) as file:
+            blocks = file.read().split("\n\n")[1:]
+        for number, block in enumerate(blocks):
+            head, words = block.split("\n", 1)
+            target, data = head.split()
+            old, new = (os.path.join(folder, f"{number}-{name}") for name in ("old", "new"))
+            with open(old, "wb") as file:
+                file.write(bytes.fromhex(data))
+            self.trace("--target", target, "--upgrade", old, "--output", new)
+            texts = [self.trace("--target", target, path)[1].decode() for path in (old, new)]
+            with open(new, "rb") as file:
+                fresh = file.read(3) == b"SP\1"
+            # The instance's line may have got more arguments.
+            instance, rest = words.rstrip("\n").split("\n", 1)
+            held = fresh and texts[0] == texts[1] and texts[0].endswith(f"\n{rest}\n") and \
+                texts[0].startswith(instance[:-1])
+            self.check(held, f"version 0 of {target} keeps its meaning ({number})",
+                       "\n".join(texts))
+        newer = os.path.join(folder, "newer")
+        with open(newer, "wb") as file:
+            file.write(b"SP\2something")
+        self.refused("a newer version", "--target", "kmalloc", newer)
+        self.refused("a newer version to upgrade", "--target", "kmalloc", "--upgrade", newer)
+
     def program(self, target, name, reports):
         status, text, error = self.trace("--c", os.path.join(self.options.corpus, target, name))
         what = f"{target}/{name} as a C program"
@@ -117,13 +143,14 @@ class Tests:
     def run(self):
         targets = sorted(os.path.basename(name) for name in os.listdir(self.options.corpus)
                          if os.path.isdir(os.path.join(self.options.corpus, name)))
-        print(f"1..{len(targets) + len(PROGRAMS) + 14}")
+        print(f"1..{len(targets) + len(PROGRAMS) + 24}")
         for target in targets:
             self.round_trip(target)
         for entry in PROGRAMS:
             self.program(*entry)
         with tempfile.TemporaryDirectory() as folder:
             self.recordings(folder)
+            self.versions(folder)
         self.refused("a missing file", "/no/such/file", "--target", "kmalloc")
         self.refused("an unknown target", "--target", "nothing", "/dev/null")
         self.refused("an unknown option", "--nonsense")

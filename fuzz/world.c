@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Failing with words, reports and the crimes that they must follow. */
+#include "events.h"
+#include "turns.h"
 #include "world.h"
 
 #include <stdarg.h>
@@ -27,6 +29,8 @@ static const char *const kind_name[] = {
 	[SLABPOOL_REPORT_PANIC] = "panic",
 	[SLABPOOL_REPORT_NOFAIL] = "nofail",
 	[SLABPOOL_REPORT_INTERNAL] = "internal",
+	[SLABPOOL_REPORT_OBJECT] = "object",
+	[SLABPOOL_REPORT_LAYOUT] = "layout",
 };
 
 void fuzz_fail(const char *oracle, const char *format, ...)
@@ -52,6 +56,7 @@ void fuzz_fail(const char *oracle, const char *format, ...)
 
 void world_act(struct world *w)
 {
+	events_forget();
 	if (w->emit && w->call) {
 		fuzz_emit_call(w->emit, w->call);
 		fflush(w->emit);
@@ -63,17 +68,28 @@ void world_report(void *context, const struct slabpool_report *report)
 {
 	struct world *w = &fuzz_world;
 	struct slabpool_report *copy;
-	char line[256];
 
 	(void)context;
+	/* Two threads may have something to report, one after the other. */
+	turns_acquire(w->report);
 	if (w->reports == WORLD_REPORTS)
 		fuzz_fail("report", "more than %u reports in one operation", WORLD_REPORTS);
 	copy = &w->report[w->reports++];
 	*copy = *report;
+	snprintf(w->said, sizeof(w->said), "%s", report->text ? report->text : "");
+	world_trace(w, report->kind);
+	world_trace(w, report->size);
+	world_trace_place(w, report->pointer);
 	if (w->a->on_report)
 		w->a->on_report(copy);
-	if (slabpool_report_line(copy, line, sizeof(line)) == 0)
+	/* What is found wrong while objects go back to their slabs is said in the middle of it. */
+	if (copy->crime && copy->kind != SLABPOOL_REPORT_INTERNAL && fuzz_platform.locks_held &&
+	    !turns_on())
+		fuzz_fail("lock", "a report of \"%s\" is shown with a lock held",
+			  kind_name[copy->kind]);
+	if (w->a->report_line(copy, w->line, sizeof(w->line)) == 0)
 		fuzz_fail("report", "an empty line for \"%s\"", kind_name[copy->kind]);
+	turns_release(w->report);
 }
 
 /* The only way out of the core is to leave it: what it holds is never used again. */
@@ -106,6 +122,8 @@ static void check_report_kind(const struct world *w, uint32_t kinds, const void 
 	if (pointer && report->pointer != pointer)
 		fuzz_fail("report", "\"%s\" names pointer %p instead of %p",
 			  kind_name[report->kind], report->pointer, pointer);
+	if (w->crime_known)
+		crime_check_report(w, report);
 }
 
 void world_expect(struct world *w, uint32_t kinds, const void *pointer)
@@ -137,6 +155,26 @@ void world_crime(struct world *w, uint32_t kinds, const void *pointer)
 	w->crime_kinds = kinds;
 	w->crime_pointer = pointer;
 	w->crime_is_fatal = w->options.misuse == SLABPOOL_MISUSE_ABORT;
+	w->crime_known = false;
+	w->crime_is_partial = false;
+	w->crime_digested = w->target->strict && (w->a->caps & CAP_PLATFORM);
+	w->crime_events = w->events;
+	if (w->crime_digested && (!w->call || w->digested_at != w->call->index))
+		w->crime_digest = fuzz_platform_digest();
+	w->digested_at = 0;
+}
+
+/* Nothing changed that anybody could see, nor what nobody sees. */
+static void check_unchanged(struct world *w)
+{
+	stats_check_all(w, "unchanged");
+	if (!w->crime_digested)
+		return;
+	if (w->events != w->crime_events)
+		fuzz_fail("unchanged", "what was refused is shown to the observer");
+	if (fuzz_platform_digest() != w->crime_digest)
+		fuzz_fail("unchanged", "what was refused changed the allocator's memory");
+	w->digested_at = w->call ? w->call->index + 1 : 0;
 }
 
 void world_crime_done(struct world *w)
@@ -152,7 +190,22 @@ void world_crime_done(struct world *w)
 		fuzz_fail("report", "a report although misuse is to be passed over: \"%s\"",
 			  kind_name[w->report[0].kind]);
 	}
-	stats_check_all(w, "unchanged");
+	w->crime_known = false;
+	check_unchanged(w);
+}
+
+void world_crime_ended(struct world *w)
+{
+	uint32_t kinds = w->crime_kinds;
+
+	w->crime_kinds = 0;
+	if (!w->crime_is_fatal)
+		fuzz_fail("report", "the program was ended, which the options do not ask for");
+	world_expect(w, kinds, w->crime_pointer);
+	w->crime_known = false;
+	if (!w->crime_is_partial)
+		check_unchanged(w);
+	world_check_valid(w);
 }
 
 bool world_fired(const struct world *w)

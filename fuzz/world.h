@@ -69,17 +69,32 @@ struct world {
 	uint64_t epoch;              /* raised when slabs may have gone back */
 
 	struct slabpool_report report[WORLD_REPORTS];
+	char said[200];              /* text of the last report: its own is gone after the call */
 	uint32_t reports;
 	uint32_t crime_kinds;        /* a crime is being committed: the kinds it may be called */
 	const void *crime_pointer;
 	bool crime_is_fatal;
+	bool crime_known;            /* what the report must be, to the letter: */
+	struct slabpool_report crime_report;
+	bool crime_is_partial;       /* what goes with it is done */
+	bool crime_digested;         /* nothing at all may change: */
+	uint64_t crime_digest, crime_events;
+	uint32_t digested_at;        /* operation before which crime_digest holds; 0: none */
+	char line[640];              /* of the last report */
 	uint32_t fired_before;       /* injected faults before this operation */
 	bool warned_ctor_zero, warned_pool_zero;  /* said once an instance */
 	bool given_up;               /* nothing can be waited for: the program ends here */
 	uint32_t valid_at;           /* operation before which all is known to be valid; 0: none */
 	uint64_t events;             /* shown to the observer */
+	/* Of the operation that runs: the Linux name by which something is given back, + 1; with
+	 * which size, and whether it wipes that. */
+	uint32_t face;
+	size_t give_size;
+	bool wipes;
 	uint32_t may_end;            /* reports after which the program may be ended */
 	jmp_buf fatal;
+
+	uint64_t trace;              /* hash of all that happened so far */
 
 	FILE *emit;                  /* C statements go here as they are executed */
 	FILE *words;                 /* so do operations in words */
@@ -88,8 +103,9 @@ extern struct world fuzz_world;
 extern struct wobject fuzz_objects[FUZZ_MAX_OBJECTS];
 
 /* --- run.c --- */
-/* Runs an input; ends the program if an oracle finds something. */
-void fuzz_run(const struct fuzz_target *target, const uint8_t *data, size_t size, FILE *words,
+/* Runs an input; ends the program if an oracle finds something. The trace's hash: the same for the
+ * same input, if the allocator lives on the platform that it is given. */
+uint64_t fuzz_run(const struct fuzz_target *target, const uint8_t *data, size_t size, FILE *words,
 	      FILE *emit);
 /* Every structure is valid, statistics are right, contents are kept. */
 void world_check(struct world *w);
@@ -113,6 +129,8 @@ SLABPOOL_NORETURN void world_give_up(struct world *w);
 /* Around a crime: the report that must come, and that nothing changed. kinds: any of these. */
 void world_crime(struct world *w, uint32_t kinds, const void *pointer);
 void world_crime_done(struct world *w);
+/* The program was ended for a crime: that it was the right one. */
+void world_crime_ended(struct world *w);
 /* Exactly one report of one of these kinds must have come in this operation; takes it away. */
 void world_expect(struct world *w, uint32_t kinds, const void *pointer);
 /* Takes away reports of these kinds, however many. */
@@ -122,6 +140,24 @@ bool world_fired(const struct world *w);
 /* What must be true between two operations. */
 void world_between(struct world *w);
 
+/*
+ * Adds to the trace: what the allocator did, and what it answered. Two runs of an input that differ
+ * in it are not the same run, and a finding of one might not be seen in the other.
+ */
+static inline void world_trace(struct world *w, uint64_t value)
+{
+	w->trace = ((w->trace << 5 | w->trace >> 59) ^ value) * 0x9e3779b97f4a7c15u;
+}
+/* The same of a place in memory, wherever the system has put the memory. */
+static inline void world_trace_place(struct world *w, const void *address)
+{
+	world_trace(w, address ? fuzz_platform_offset(address) : UINT64_MAX);
+}
+
+/* --- crimes.c --- */
+/* The report that is there is what was foretold, and so is its line. */
+void crime_check_report(const struct world *w, const struct slabpool_report *report);
+
 /* --- model.c --- */
 void model_reset(struct world *w);
 /* In place of gfp: the content was carried over from another object. */
@@ -129,8 +165,10 @@ void model_reset(struct world *w);
 /* Enters a new object and checks alignment, disjointness and content. NULL makes a dead handle. */
 void model_new(struct world *w, uint32_t handle, enum family family, uint32_t owner, void *p,
 	       size_t size, size_t align, gfp_t gfp);
-/* Checks a live object's content before it is freed, and forgets it. */
+/* Right before a live object is freed: its content means nothing from here on. */
 void model_gone(struct world *w, uint32_t handle);
+/* Forgets an object that the core has taken back already. */
+void model_moved(struct world *w, uint32_t handle);
 /* Checks content and guard. */
 void model_check(const struct world *w, uint32_t handle);
 void model_check_all(struct world *w);

@@ -230,12 +230,16 @@ def build(name, options, compiler=None, targets=(), env=None):
 
 
 def sanitized(kind, compiler=None):
-    """Build for replay and tests: kind is 'asan' (with UBSan), 'tsan' or 'plain'."""
+    """Build for replay and tests: kind is 'asan' (with UBSan), 'tsan', 'msan' or 'plain'."""
     options = ["--buildtype=debugoptimized", "--werror"]
     if kind == "asan":
         options += ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
     elif kind == "tsan":
         options += ["-Db_sanitize=thread", "-Db_lundef=false"]
+    elif kind == "msan":
+        # Clang's alone.
+        compiler = compiler or CLANG
+        options += ["-Db_sanitize=memory", "-Db_lundef=false"]
     suffix = f"-{compiler}" if compiler else ""
     return configure(kind + suffix, options, compiler)
 
@@ -259,17 +263,22 @@ def pick_targets(wanted):
     return [name for name in known if name in wanted]
 
 
-def trace():
-    """Path of slabpool-trace, built if need be."""
+def built(name):
+    """Path of a program or library of the plain build, built if need be."""
     where = sanitized("plain")
     status, text = run(["meson", "introspect", "--targets", where])
     found = [target for target in (json.loads(text) if status == 0 else [])
-             if target["name"] == "slabpool-trace"]
+             if target["name"] == name]
     if not found:
-        raise Failure("slabpool-trace is not built (meson option tools)")
+        raise Failure(f"{name} is not built (meson option tools)")
     path = found[0]["filename"][0]
     compile(where, [os.path.relpath(path, where)])
     return path
+
+
+def trace():
+    """Path of slabpool-trace, built if need be."""
+    return built("slabpool-trace")
 
 
 def words(target, path):

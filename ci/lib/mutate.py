@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""usage: ci/mutate --by proofs|replay|union [options]
+"""usage: ci/mutate --by proofs|replay|fuzz|union [options]
 
 Changes one thing at a time in copies of src/core (mutants, made from the syntax tree: comparisons,
 arithmetic, logical and bitwise operators, numbers, removed statements, swapped arguments, decided
@@ -7,15 +7,18 @@ conditions) and looks whether anything notices.
 
   --by proofs   the changed function is proved again (Frama-C, as ci/prove calls it), on the 64-bit
                 machine and, if it survived, on the 32-bit one; functions that ci/prove proves
-  --by replay   the fuzz targets' replay drivers, with ASan and UBSan, run the corpora; all of
-                src/core
-  --by union    runs nothing: what the recorded results of both say together
+  --by replay   the fuzz targets' replay drivers run the corpora, without sanitizers and then with
+                ASan and UBSan; all of src/core
+  --by fuzz     what survived replay is fuzzed from the corpora, --fuzz-time seconds in all, the
+                targets in turn; what replay killed counts, as fuzzing begins with a replay
+  --by union    runs nothing: what the recorded results of all three say together of replay's
+                sample. `--by proofs --survivors` proves what of it survived replay and fuzzing
 
 Of a sample, seeded and stratified by file and operator, the score is killed / (all - equivalent),
 with its 95 % confidence interval. Equivalent are those that gcc -O1 compiles to the code of the
 original (they are not drawn) and those that proofs/equivalent.csv names, with the reason. Results
-are kept in proofs/mutants.csv and fuzz/mutants.csv after each mutant: a run that was cut short goes
-on where it was, and a function that changed is looked at anew.
+are kept in proofs/mutants.csv, fuzz/mutants.csv and fuzz/mutants-fuzzed.csv after each mutant: a
+run that was cut short goes on where it was, and a function that changed is looked at anew.
 
 Exit status: 0 the score is high enough and the sample complete, 1 not, or equivalent.csv is wrong,
 2 bad usage or a missing tool, 130 interrupted (what was found is kept)."""
@@ -30,13 +33,14 @@ import prove_source as source
 from common import BUILD, ROOT, Usage, clock, main, parser, positive, run, say, setup
 from mutate_data import Equivalent, Store, sample_order, wilson
 from mutate_prove import Proofs
-from mutate_replay import Replay
+from mutate_replay import Fuzz, Replay
 from mutate_run import Screen, Slot, drive
 from mutate_source import OPERATORS, clang, digest, mutants_of
 
-RESULTS = {"proofs": "proofs/mutants.csv", "replay": "fuzz/mutants.csv"}
+RESULTS = {"proofs": "proofs/mutants.csv", "replay": "fuzz/mutants.csv",
+           "fuzz": "fuzz/mutants-fuzzed.csv"}
 EQUIVALENT = "proofs/equivalent.csv"
-AT_LEAST = {"proofs": 95.0, "replay": 97.0, "union": 100.0}
+AT_LEAST = {"proofs": 95.0, "replay": 97.0, "fuzz": 97.0, "union": 100.0}
 
 
 def percentage(text):
@@ -51,7 +55,7 @@ percentage.__name__ = "percentage from 0 to 100"
 
 def arguments():
     cli = parser(__doc__)
-    cli.add_argument("--by", required=True, choices=("proofs", "replay", "union"),
+    cli.add_argument("--by", required=True, choices=("proofs", "replay", "fuzz", "union"),
                      help="what should notice")
     cli.add_argument("--count", type=positive, default=300, metavar="N",
                      help="mutants in the sample (default 300)")
@@ -64,11 +68,18 @@ def arguments():
     cli.add_argument("--list", action="store_true", help="show the sample and what is known of it")
     cli.add_argument("--report", action="store_true", help="the score of what is recorded; runs "
                      "nothing")
-    cli.add_argument("--again", action="store_true", help="run also what is recorded already")
+    cli.add_argument("--survivors", action="store_true", help="--by proofs: of replay's sample, "
+                     "what survived replay and fuzzing")
+    cli.add_argument("--fuzz-time", type=positive, default=60, metavar="S",
+                     help="--by fuzz: seconds for each mutant, all targets together (default 60)")
+    cli.add_argument("--again", nargs="?", const="all", choices=("all", "survived"),
+                     help="run also what is recorded already, or of it what survived (new inputs "
+                     "may see more)")
     cli.add_argument("--minutes", type=positive, metavar="N",
                      help="start no mutant after N minutes; the next run goes on")
     cli.add_argument("--at-least", type=percentage, metavar="PERCENT",
-                     help="the score that is asked for (default: proofs 95, replay 97, union 100)")
+                     help="the score that is asked for (default: proofs 95, replay and fuzz 97, "
+                     "union 100)")
     cli.add_argument("--jobs", type=positive, default=1, metavar="N",
                      help="mutants at the same time (default 1; each proof uses two provers)")
     cli.add_argument("--least-time", type=positive, default=5, metavar="S",
@@ -79,6 +90,8 @@ def arguments():
         options.at_least = AT_LEAST[options.by]
     if options.list and options.report:
         raise Usage("--list and --report exclude each other: give one of them")
+    if options.survivors and options.by != "proofs":
+        raise Usage("--survivors goes with --by proofs")
     if options.by == "union" and (options.again or options.minutes):
         raise Usage("--by union runs nothing: use it without --again and --minutes")
     return options
@@ -162,6 +175,8 @@ class Mutation:
             self.all = [m for m in self.all if m.unit]
         elif options.by == "replay":
             self.method = Replay()
+        elif options.by == "fuzz":
+            self.method = Fuzz(options.fuzz_time)
 
     def code(self, mutant):
         """A hash of what a recorded result depends on."""
@@ -170,8 +185,14 @@ class Mutation:
 
     def draw(self):
         """The sample; what gcc says about the mutants that were looked at for it."""
+        replayed = self.stores["replay"]
         if self.options.by == "union":
-            self.sample = [m for m in self.all if any(m.id in s.rows for s in self.stores.values())]
+            stores = [replayed] if replayed.rows else self.stores.values()
+            self.sample = [m for m in self.all if any(m.id in s.rows for s in stores)]
+            return
+        if self.options.survivors:
+            self.sample = [m for m in self.all if self.known(m, "replay") == "survived"
+                           and self.known(m, "fuzz") != "killed"]
             return
         ordered = sample_order(self.all, self.options.seed)
         screen = Screen(os.path.join(self.cache, "compiled.json"), self.where, self.options.jobs)
@@ -180,11 +201,22 @@ class Mutation:
             f"{len(self.sample)} with seed {self.options.seed} (passed over: {len(same)} that "
             f"compile to the code of the original, {dead} that do not compile)")
 
+    def known(self, mutant, way):
+        """The outcome that one way recorded of this very mutant, or None."""
+        row = self.stores[way].get(mutant, digest(self.bodies[mutant.path, mutant.function])[:12])
+        return row["outcome"] if row else None
+
     def row(self, mutant):
+        if self.options.by == "fuzz" and self.known(mutant, "replay") == "killed":
+            return self.stores["replay"].rows[mutant.id]
         return self.stores[self.options.by].get(mutant, self.code(mutant))
 
     def todo(self):
-        return [m for m in self.sample if self.options.again or not self.row(m)]
+        todo = [m for m in self.sample if not self.row(m) or
+                self.options.again in ("all", self.row(m)["outcome"])]
+        if self.options.by == "fuzz":
+            todo = [m for m in todo if self.known(m, "replay") == "survived"]
+        return todo
 
     def listing(self):
         for mutant in self.sample:

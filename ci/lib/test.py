@@ -28,8 +28,10 @@ import re
 import shutil
 import time
 
+import finding
 from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, builddir, compile,
-                    have, main, meson_test, parser, relative, run, sanitized, say, setup, tail)
+                    have, main, meson_test, parser, positive, relative, run, sanitized, say, setup,
+                    tail)
 
 STEPS = ("style", "unit", "sanitize", "matrix", "contracts", "install", "cross", "bench", "gates")
 COMPILERS = ("gcc-11", "gcc-12", "clang-13", "clang-14", CLANG)
@@ -43,6 +45,11 @@ def arguments():
     cli.add_argument("--quick", action="store_true", help="same as --only unit")
     cli.add_argument("--compiler", action="append", metavar="CC",
                      help="compilers of the matrix (default: " + " ".join(COMPILERS) + ")")
+    cli.add_argument("--stress", type=positive, metavar="S",
+                     help="only the stress test, under TSan for S seconds: four threads do "
+                          "everything at once")
+    cli.add_argument("--seed", type=positive, metavar="N",
+                     help="--stress: what the threads draw from (default: another each time)")
     cli.add_argument("--json", metavar="FILE", help="write the counts to FILE")
     return cli.parse_args()
 
@@ -65,6 +72,7 @@ def tests_in(results, step, options, compiler=None, arguments=(), env=None):
         meson_test(results, step, where, arguments, env)
         if results.steps[-1]["failed"]:
             say(tail(os.path.join(where, "test.log"), 60))
+            finding.tell_failed_tests(where)
     attempt(results, step, work)
 
 
@@ -84,8 +92,35 @@ def sanitize(results, _):
         meson_test(results, f"sanitize {kind}", where, arguments)
         if results.steps[-1]["failed"]:
             say(tail(os.path.join(where, "test.log"), 60))
+            finding.tell_failed_tests(where)
     attempt(results, "sanitize asan", lambda: one("asan", ["-t", "4", "--no-suite", "kernel"]))
     attempt(results, "sanitize tsan", lambda: one("tsan", ["-t", "4", "--suite", "unit"]))
+
+
+def stress(results, options):
+    """The unit test of that name, for longer and from another seed each time."""
+    seed = options.seed or int.from_bytes(os.urandom(3), "big") + 1
+    say(f"stress under TSan: {options.stress} s, --seed {seed} ...")
+
+    def work():
+        where = sanitized("tsan")
+        compile(where, ["src/test/test_stress"])
+        log = os.path.join(where, "stress.log")
+        if os.path.exists(log):
+            os.unlink(log)
+        env = {"STRESS_SECONDS": str((options.stress + 1) // 2), "STRESS_SEED": str(seed)}
+        status, _ = run([os.path.join(where, "src", "test", "test_stress")], log=log, env=env,
+                        timeout=options.stress * 2 + 300)
+        with open(log, errors="replace") as file:
+            text = file.read()
+        good = len(re.findall(r"^ok ", text, re.M))
+        bad = len(re.findall(r"^not ok ", text, re.M))
+        steps = sum(map(int, re.findall(r"(\d+) steps", text)))
+        if status or bad:
+            say(tail(log, 60))
+        results.add("stress", good, max(bad, int(status != 0)), note=f"seed {seed}, {steps} steps",
+                    failures=[f"status {status}, seed {seed}"] if status or bad else [])
+    attempt(results, "stress", work)
 
 
 def matrix(results, options):
@@ -249,6 +284,13 @@ def gates(results, _):
 
 def work():
     options = arguments()
+    if options.seed and not options.stress:
+        raise Usage("--seed goes with --stress")
+    if options.stress:
+        setup("base")
+        results = Results("test")
+        stress(results, options)
+        return results.close(options.json)
     chosen = ["unit"] if options.quick else list(options.only or STEPS)
     for name in chosen + options.skip:
         if name not in STEPS:

@@ -25,11 +25,14 @@ import bench_svg
 import bench_trace
 import bench_verdict
 import common
+import fuzz_engines as fuzz_engines_of
+import test_corpus
 from common import (BUILD, ROOT, Failure, Results, environment, hear_interrupts, main, parser, run,
                     say, setup)
+from test_coverage import coverage_tests
 
 COMMANDS = ("setup", "test", "verify", "fuzz", "replay", "corpus", "coverage", "bench", "style",
-            "test-ci")
+            "test-ci", "test-oss-fuzz")
 CHECKS = []
 
 
@@ -80,8 +83,18 @@ def usage(t):
     for words, pattern in ((("fuzz", "--target", "nothing"), "no fuzz target 'nothing'"),
                            (("fuzz", "--time", "0"), "--time"),
                            (("fuzz", "--time", "soon"), "--time"),
+                           (("fuzz", "--fork", "0"), "--fork"),
+                           (("fuzz", "--engine", "nothing"), "invalid choice: 'nothing'"),
+                           (("fuzz", "--compiler", "gcc"), "libFuzzer is clang's"),
+                           (("fuzz", "--compiler", "clang-1"), "there is no such program"),
+                           (("fuzz", "--engine", "afl", "--compiler", common.CLANG),
+                            "--compiler goes with libFuzzer"),
+                           (("test-oss-fuzz", "--time", "0"), "--time"),
+                           (("test-oss-fuzz", "--sanitizer", "dataflow"), "invalid choice"),
                            (("replay", "--target", "nothing"), "no fuzz target 'nothing'"),
                            (("replay", "/no/such/file"), "cannot read '/no/such/file'"),
+                           (("replay", "--fault", "commit:1"), "--fault is for a FILE"),
+                           (("replay", "--sweep", "--determinism"), "go with neither"),
                            (("coverage", "--target", "nothing"), "no fuzz target 'nothing'"),
                            (("test", "--only", "nothing"), "no step 'nothing'"),
                            (("verify", "--only", "nothing"), "no part 'nothing'"),
@@ -108,7 +121,8 @@ def setup_check(t):
                                 "base must no-such-package-here the reason for it\n"
                                 "fuzz may no-other-package another reason\n"
                                 "matrix must libc6-dev a\nprove must libc6-dev a\n"
-                                "programs must libc6-dev a\ncross must libc6-dev a\n")
+                                "programs must libc6-dev a\ncross must libc6-dev a\n"
+                                "engines must libc6-dev a\n")
     env = {"SLABPOOL_PACKAGES": listed}
     t.expect("ci/setup --check reports a missing package with its reason", 1,
              r"^missing: no-such-package-here \(the reason for it\)", "setup", "--check", env=env)
@@ -286,6 +300,9 @@ def ci_run(t):
     t.ok(".ci/run without a check fails", (status, last) == (1, "0 passed, 0 failed"), text)
     lines = [line for line in text.splitlines() if re.match(r"\d+ passed", line)]
     t.ok(".ci/run has one line of counts", len(lines) == 1, text)
+    status, text = run(["bash", os.path.join(ROOT, ".ci", "run"), "--help"])
+    t.ok(".ci/run --help says what the nightly run is", status == 0 and
+         "changed)" in text and "set -u" not in text, text)
     status, text = run(["bash", os.path.join(ROOT, ".ci", "run"), "--no-such-option"])
     t.ok(".ci/run with an unknown option", status == 2, text)
 
@@ -306,12 +323,63 @@ def replay_fails(t):
 
 
 @check
+def runs_that_differ_are_seen(t):
+    for plant, text in (("run-remembered", "oracle trace"),
+                        ("place-matters", "in a fresh process")):
+        t.expect(f"ci/replay --determinism sees {plant}", 1, text, "replay", "--determinism",
+                 "--target", "kmem_cache", "--plant", plant)
+
+
+@check
+def replay_uninitialised(t):
+    """Under MSan, and there alone, who decides by what was in a freed object is found."""
+    bug = ("--target", "kmem_cache", "--plant", "stale-content-decides")
+    t.expect("ci/replay --sanitizer msan finds a read of a freed object's content", 1,
+             "MemorySanitizer: use-of-uninitialized-value(.|\n)*in stale_alloc", "replay",
+             "--sanitizer", "msan", *bug)
+    t.expect("ci/replay --sanitizer msan: the corpus reads none", 0, r"^[1-9]\d+ passed, 0 failed$",
+             "replay", "--sanitizer", "msan", "--target", "kmem_cache")
+    t.expect("ci/replay --sanitizer msan with gcc", 2, "needs clang", "replay", "--sanitizer",
+             "msan", "--compiler", "gcc")
+
+
+@check
+def sweep_finds(t):
+    """What no input of the corpus fails at is found by failing everything in turn."""
+    corpus = os.path.join(t.scratch, "swept")
+    os.makedirs(os.path.join(corpus, "kmem_cache"), exist_ok=True)
+    for name in ("constructor", "double-free"):
+        shutil.copy(os.path.join(common.CORPUS, "kmem_cache", name),
+                    os.path.join(corpus, "kmem_cache"))
+    bug = ("--target", "kmem_cache", "--plant", "fault-after-a-fault")
+    t.expect("ci/replay does not see a bug that needs two failures", 0, r"^2 passed, 0 failed$",
+             "replay", "--sanitizer", "asan", "--corpus", corpus, *bug)
+    text = t.expect("ci/replay --sweep sees it", 1, r"oracle left over(.|\n)*^0 passed, 2 failed$",
+                    "replay", "--sweep", "--corpus", corpus, *bug)
+    again = command_after(text or "", "repeat it")
+    if t.ok("ci/replay --sweep tells how to repeat it", again, text or ""):
+        status, output = run([os.path.join(ROOT, "ci", again[0]), *again[1:]], cwd=ROOT,
+                             timeout=600)
+        t.ok("the command fails as the sweep did", status == 1 and "oracle left over" in output,
+             output)
+    t.expect("ci/replay --sweep finds nothing where nothing is wrong", 0,
+             r", [1-9]\d+ runs(.|\n)*^2 passed, 0 failed$", "replay", "--sweep", "--corpus", corpus,
+             "--target", "kmem_cache")
+
+
+@check
+def race_is_found(t):
+    """A lock left out is found in whichever order the threads come, and found again."""
+    bug = ("--target", "threads", "--plant", "depot-lock-left-out")
+    t.expect("ci/replay --sanitizer tsan finds a lock left out", 1,
+             "ThreadSanitizer: data race", "replay", "--sanitizer", "tsan", *bug)
+    t.expect("ci/replay --sanitizer tsan finds none where none is", 0,
+             r"^[1-9]\d+ passed, 0 failed$", "replay", "--sanitizer", "tsan", "--target", "threads")
+
+
+@check
 def coverage_fails(t):
-    target = common.targets()[0]
-    t.expect("ci/coverage fails above what is covered", 1, r"^\d+ passed, 1 failed$", "coverage",
-             "--min-branches", "100.1", "--min-lines", "0")
-    t.expect("ci/coverage of one target alone is less", 1, r"0 passed, 2 failed", "coverage",
-             "--min-branches", "100.1", "--min-lines", "100.1", "--target", target)
+    coverage_tests(t)
 
 
 def planted_bug():
@@ -353,6 +421,41 @@ def fuzz_finds(t):
          re.search(r"\.min: \d+ of \d+ bytes$", output, re.M), output)
     t.expect("ci/verify falls short with a planted bug", 1, r"^fuzz +FELL SHORT", "verify",
              "--only", "fuzz", "--time", "30", "--plant", bug)
+
+
+@check
+def fuzz_engines(t):
+    """Each engine finds a planted bug; one that goes on finds it many times and tells it once."""
+    bug, target = planted_bug()
+    for name, needs, words in (("AFL++", "afl-fuzz", ("--engine", "afl")),
+                               ("clang-14", "clang-14", ("--compiler", "clang-14"))):
+        if not common.have(needs):
+            t.results.skip(f"ci/fuzz with {name}", f"{needs} is not installed")
+            continue
+        t.expect(f"ci/fuzz with {name} finds a planted bug", 1, r"^0 passed, 1 failed$", "fuzz",
+                 "--time", "60", "--target", target, "--plant", bug, *words)
+        status, text = t.ci("fuzz", "--time", "2", "--target", target, "--empty", *words)
+        row = re.search(rf"^{target} +([1-9]\d*) +([1-9]\d*) +([1-9]\d*) .* none$", text, re.M)
+        t.ok(f"ci/fuzz with {name} finds none without", status == 0 and row, text)
+    status, text = t.ci("fuzz", "--time", "12", "--fork", "2", "--empty", "--target", target,
+                        "--plant", bug)
+    times = re.search(r"^(\d+) inputs end so", text, re.M)
+    t.ok("ci/fuzz --fork goes on after a finding", status == 1 and times and
+         int(times.group(1)) > 1 and command_after(text, "replay"), text)
+    left = os.path.join(BUILD, "fuzz", "fork", target, "tmp")
+    t.ok("ci/fuzz --fork leaves nothing behind", not os.path.exists(left), left)
+
+
+@check
+def fuzz_signatures(t):
+    """Findings are the same if they end with the same words, whatever their numbers."""
+    one = "fuzz: oracle disjoint\nfuzz: at operation 3: a()\nfuzz: object 3 at 0x7f01, overlaps 1\n"
+    two = one.replace("3", "14").replace("0x7f01", "0xabc")
+    for name, other, same in (("other numbers", two, True),
+                              ("another oracle", one.replace("disjoint", "guard"), False),
+                              ("another message", one.replace("overlaps", "leaves"), False)):
+        t.ok(f"ci/fuzz --fork: {name}", (fuzz_engines_of.signature(77, one) ==
+                                         fuzz_engines_of.signature(77, other)) == same)
 
 
 @check
@@ -600,6 +703,7 @@ def work():
     cli = parser(__doc__)
     cli.add_argument("--only", metavar="WORD", default="")
     options = cli.parse_args()
+    CHECKS.extend(test_corpus.CHECKS)
     chosen = [function for function in CHECKS if options.only in function.__name__]
     if not chosen:
         raise common.Usage(f"no check has '{options.only}' in its name; there are: "

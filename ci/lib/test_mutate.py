@@ -91,6 +91,16 @@ class Tree(Expectations):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows([["id", "change", "reason"], [name, change, reason]])
 
+    def replayable(self):
+        """Makes fuzz/fuzz_tiny.c a target that has one input."""
+        self.write("meson.build", "project('tiny', 'c')\nsubdir('fuzz')\n")
+        self.write("meson_options.txt", "option('bench', type: 'boolean')\n"
+                   "option('tools', type: 'boolean')\n"
+                   "option('fuzzing_engine', type: 'string', value: 'none')\n")
+        self.write("fuzz/meson.build", "alias_target('fuzzers', executable('fuzz_tiny', "
+                   "'fuzz_tiny.c', '../src/core/tiny.c'))\n")
+        self.write("corpus/tiny/one", "1")
+
     def env(self):
         return {"BUILD_DIR": self.path("build")}
 
@@ -197,12 +207,7 @@ def _(tree):
 def _(tree):
     tree.forget()
     tree.contract(GOOD)
-    tree.write("meson.build", "project('tiny', 'c')\nsubdir('fuzz')\n")
-    tree.write("meson_options.txt", "option('bench', type: 'boolean')\n"
-               "option('tools', type: 'boolean')\n")
-    tree.write("fuzz/meson.build", "alias_target('fuzzers', executable('fuzz_tiny', "
-               "'fuzz_tiny.c', '../src/core/tiny.c'))\n")
-    tree.write("corpus/tiny/one", "1")
+    tree.replayable()
     replay = ("--by", "replay", "--only", ":tiny+")
     for oracle, status, pattern in (
             ("tiny(1) != 2", 0, r"^killed 3 of 3 by replay, 0 equivalent: 100\.0 %"),
@@ -211,6 +216,52 @@ def _(tree):
         tree.write("fuzz/fuzz_tiny.c", REPLAYED % oracle)
         tree.expect(status, pattern, *replay)
         tree.forget("fuzz/mutants.csv")
+
+
+@test("fuzzing gets what survived a replay, and proofs what survived both")
+def _(tree):
+    tree.forget()
+    tree.contract(GOOD)
+    tree.replayable()
+    fuzz = ("--by", "fuzz", "--fuzz-time", "1", "--only", ":tiny+")
+    tree.write("fuzz/fuzz_tiny.c", "")
+    tree.expect(1, r"^failed: 3 mutants of the sample have no result yet", *fuzz)
+    tree.write("fuzz/fuzz_tiny.c", REPLAYED.replace("void", "int count, char **words")
+               % "count > 2 && words[1] && tiny(1) > 2")
+    tree.expect(1, r"^killed 0 of 3 by replay", "--by", "replay", "--only", ":tiny+")
+    tree.expect(1, r"^killed 1 of 3 by fuzz", *fuzz)
+    tree.expect(0, r"^killed 2 of 2 by proofs", *PROOFS, "--survivors", "--only", ":tiny+")
+    tree.expect(0, r"^killed 3 of 3 by union", "--by", "union", "--only", ":tiny+")
+    tree.expect(2, r"--survivors goes with --by proofs", "--by", "fuzz", "--survivors")
+    tree.forget("fuzz/mutants.csv")
+    tree.forget("fuzz/mutants-fuzzed.csv")
+
+
+@test("planted bugs are found, or the command fails")
+def _(tree):
+    block = ("name: {}\ntarget: tiny\nwhat: wrong\nfile: src/core/tiny.c\n"
+             "-\treturn n + 1;\n+\treturn n + {};\n")
+
+    def bugs(status, pattern, *words):
+        return tree.command(tree.path("ci/bugs"), words, status, pattern, None, env=tree.env(),
+                            cwd=tree.where, timeout=600)
+    tree.contract(GOOD)
+    tree.replayable()
+    tree.write("fuzz/fuzz_tiny.c", REPLAYED % "tiny(1) != 2")
+    tree.write("fuzz/bugs.txt", "# Bugs.\n\n" + block.format("two-more", 2) + "\n"
+               + block.format("harmless", "1u"))
+    bugs(1, r"^  harmless by replay: replay does not see it\n(.*\n)*1 passed, 1 failed$")
+    bugs(0, r"two-more +tiny +\d+\.\d +tiny: status 1", "--only", "two-more")
+    bugs(0, r"^two-more +tiny +\d", "--list")
+    bugs(2, r"no bug 'nothing' in fuzz/bugs\.txt", "--only", "nothing")
+    tree.write("fuzz/bugs.txt", block.format("twice", 2).replace("n + 1", "n + 5"))
+    bugs(2, r"twice: its lines stand 0 times in src/core/tiny\.c, not once")
+    tree.write("fuzz/bugs.txt", block.format("half", 2).replace("what: wrong\n", ""))
+    bugs(2, r"'name: half' has no what")
+    tree.write("fuzz/bugs.txt", block.format("lost", 2).replace("tiny\n", "none\n", 1))
+    bugs(2, r"lost: no target 'none'")
+    tree.forget("fuzz/bugs.txt")
+    tree.forget("fuzz/bugs.csv")
 
 
 @test("only changed lines")

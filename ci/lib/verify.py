@@ -8,7 +8,9 @@ ends with a table, and writes build/report/ (index.html, report.json, coverage/)
   setup     packages that are missing (ci/setup)
   build     library, tools and fuzz targets, warnings are errors
   replay    every input of corpus/ under ASan+UBSan (ci/replay)
-  coverage  lines and branches of src/core that replay reaches (ci/coverage)
+  corpus    a page that says what each input does and what it alone reaches (ci/corpus report)
+  coverage  lines, branches and MC/DC of src/core that replay reaches: all, or a
+            reason for each gap (ci/coverage)
   fuzz      each target for --time seconds (ci/fuzz)
   prove     every proof, both data models (ci/prove)
 
@@ -23,7 +25,7 @@ import time
 from common import (BUILD, CLANG, Failure, ROOT, Results, Usage, build, clock, cores,
                     main, parser, plant, plant_option, positive, relative, run, say, stop, table)
 
-PARTS = ("setup", "build", "replay", "coverage", "fuzz", "prove")
+PARTS = ("setup", "build", "replay", "corpus", "coverage", "fuzz", "prove")
 REPORT = os.path.join(BUILD, "report")
 
 
@@ -50,7 +52,7 @@ class Verify:
         if os.path.exists(path):
             os.unlink(path)
         arguments = [os.path.join(ROOT, "ci", words[0]), *words[1:]]
-        if words[0] != "setup":
+        if words[0] not in ("setup", "corpus"):
             arguments += ["--json", path]
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
@@ -80,6 +82,10 @@ class Verify:
         self.results.figures["replay"] = {"passed": passed, "failed": failed}
         return status == 0 and passed > 0, f"{passed} inputs passed, {failed} failed"
 
+    def corpus(self):
+        status, _ = self.command("corpus", "report")
+        return status == 0, "corpus.html" if status == 0 else "the page was not written"
+
     def coverage(self):
         status, found = self.command("coverage", "--html")
         figures = found.get("figures", {})
@@ -87,7 +93,9 @@ class Verify:
         if "branches" not in figures:
             return False, "not measured"
         return status == 0, (f"{figures['lines']:.1f} % of lines, "
-                             f"{figures['branches']:.1f} % of branches of src/core")
+                             f"{figures['branches']:.1f} % of branches, "
+                             f"{figures['mcdc']:.1f} % MC/DC of src/core; "
+                             f"{figures['unjustified']} of {figures['gaps']} gaps not justified")
 
     def fuzz(self):
         status, found = self.command("fuzz", "--time", str(self.options.time))
@@ -146,7 +154,8 @@ def write_report(verify):
         "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row)) for row in verify.rows)
     coverage = "".join(
         f"<tr><td>{html.escape(name)}</td><td>{e['lines'][0]} / {e['lines'][1]}</td>"
-        f"<td>{e['branches'][0]} / {e['branches'][1]}</td></tr>\n"
+        f"<td>{e['branches'][0]} / {e['branches'][1]}</td>"
+        f"<td>{e['mcdc'][0]} / {e['mcdc'][1]}</td></tr>\n"
         for name, e in sorted(data["figures"].get("coverage", {}).get("files", {}).items()))
     with open(os.path.join(REPORT, "index.html"), "w") as file:
         file.write(PAGE.format(revision=html.escape(data["revision"]), cells=cells,
@@ -164,12 +173,13 @@ td, th {{ border: 1px solid #bbb; padding: .3em .8em; text-align: left; }}
 </style></head><body>
 <h1>ci/verify</h1>
 <p>Revision {revision}, {time} in all. Everything as data: <a href="report.json">report.json</a>;
-covered lines: <a href="coverage/index.html">coverage</a>.</p>
+covered lines: <a href="coverage/index.html">coverage</a>; what each input does:
+<a href="corpus.html">corpus</a>.</p>
 <table><tr><th>part</th><th>verdict</th><th>time</th><th>figures</th></tr>
 {cells}
 </table>
 <h2>src/core, reached by corpus replay</h2>
-<table><tr><th>file</th><th>lines</th><th>branches</th></tr>
+<table><tr><th>file</th><th>lines</th><th>branches</th><th>MC/DC</th></tr>
 {coverage}</table>
 </body></html>
 """

@@ -9,7 +9,9 @@
  *	foreign pointer 0x10, no memory of slabpool, freed to cache 'a'
  *	interior pointer 0x18, 8 bytes into object 0x10 of cache 'a'
  *	wrong cache for 0x10, object of cache 'a' freed to cache 'b'
+ *	interior pointer 0x18, 8 bytes into memory 0x10, freed to cache 'a'
  *	wrong call for 0x10: memory of vmalloc()
+ *	wrong call for 0x10: memory of kmalloc, freed to cache 'a'
  *	wrong order 3 for 0x10: allocated with order 2
  *	bad cache 0x10, NULL or destroyed
  *	cache 'a' still has 3 objects, not destroyed
@@ -102,15 +104,16 @@ static void put_interior(struct text *text, const struct slabpool_report *report
 		text_string(text, ", ");
 		text_decimal(text, pointer - start);
 		text_string(text, pointer - start == 1 ? " byte into " : " bytes into ");
-		text_string(text, owner(report) ? "object " : "memory ");
+		/* A run of pages has no cache, whatever cache the caller named. */
+		text_string(text, report->other ? "object " : "memory ");
 		text_pointer(text, report->start);
-		put_name(text, " of cache ", owner(report));
+		put_name(text, " of cache ", report->other);
 	} else {
 		text_string(text, ", not the start of an object");
 		put_name(text, " of cache ", owner(report));
 	}
 	put_text(text, ": ", report->text);
-	if (report->other)
+	if (report->other || report->start)
 		put_target(text, report);
 }
 
@@ -128,8 +131,9 @@ static void put_wrong_api(struct text *text, const struct slabpool_report *repor
 {
 	text_string(text, "wrong call for ");
 	text_pointer(text, report->pointer);
-	put_name(text, ", object of cache ", owner(report));
+	put_name(text, ", object of cache ", report->other);
 	put_text(text, ": ", report->text);
+	put_target(text, report);
 }
 
 static void put_wrong_order(struct text *text, const struct slabpool_report *report)

@@ -61,6 +61,9 @@ struct check_description {
     assigns \nothing;
     ensures foreign: \result.arena == \null ==> \result.cache == \null && \result.start == 0;
     ensures cache: \result.cache == \null || \valid_read(\result.cache);
+    ensures user: \result.cache != \null ==> \result.cache->life != CACHE_META;
+    ensures opened: \result.arena != \null ==> \result.arena->address <= (uintptr_t)p &&
+      ((uintptr_t)p - \result.arena->address) / SLABPOOL_PAGE_SIZE < \result.arena->opened;
 */
 struct check_description check_describe(struct slabpool *pool, const void *p);
 

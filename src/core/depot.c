@@ -139,6 +139,8 @@ static uint32_t next_capacity(struct slabpool_slot *slot, uint32_t capacity, uin
     ensures shape: heap_shape;
     ensures store: \result == \null || (in_store_heap(\result) && store_not_owned(\result));
     ensures grows: slot->grows;
+    ensures smaller: (\old(slot->grows) ? capacity * GROWTH : capacity) < \old(cache->limit) ==>
+      cache->spare == \old(cache->spare) && cache->spare_count == \old(cache->spare_count);
 */
 SLABPOOL_UNDER(cache_locks)
 static struct slabpool_store *spare_get(struct kmem_cache *cache, struct slabpool_slot *slot,

@@ -68,6 +68,7 @@ static size_t data_offset(uint32_t granule_shift, size_t skew)
     exits never: \false;
     assigns *layout;
     ensures apart: layout_spread(layout, pages, granules, words);
+    ensures staggered: layout_staggered(layout, pages, granules, words);
     ensures aligned: layout_aligned(layout);
 */
 static void layout_compute(struct arena_layout *layout, size_t pages, uint32_t granule_shift,

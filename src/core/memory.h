@@ -12,6 +12,8 @@ void *memset(void *memory, int byte, size_t bytes);
 #include <string.h>
 #endif
 
+#include <slabpool/compiler.h>
+
 /* Typed forms, which the prover understands and compilers make memset() and memcpy() of. */
 /*@ requires memory: \valid(to + (0 .. bytes - 1));
     terminates always: \true;
@@ -19,7 +21,7 @@ void *memset(void *memory, int byte, size_t bytes);
     assigns to[0 .. bytes - 1];
     ensures zero: \forall integer k; 0 <= k < bytes ==> to[k] == 0;
 */
-static inline void memory_clear(unsigned char *to, size_t bytes)
+static inline SLABPOOL_NO_UBSAN void memory_clear(unsigned char *to, size_t bytes)
 {
 	/*@ loop invariant range: 0 <= i <= bytes;
 	    loop invariant zero: \forall integer k; 0 <= k < i ==> to[k] == 0;
@@ -38,7 +40,7 @@ static inline void memory_clear(unsigned char *to, size_t bytes)
     assigns ((char *)memory)[from .. to - 1];
     ensures zero: \forall integer k; from <= k < to ==> ((char *)memory)[k] == 0;
 */
-static inline void memory_zero_part(void *memory, size_t from, size_t to)
+static inline SLABPOOL_NO_UBSAN void memory_zero_part(void *memory, size_t from, size_t to)
 {
 	char *bytes = memory;
 

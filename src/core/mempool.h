@@ -132,6 +132,9 @@ void reserve_unlock(struct mempool *m);
     ensures quiet: (\result & ___GFP_NOWARN) != 0;
     ensures no_zero: (\result & ___GFP_ZERO) == 0;
     ensures no_end: (\result & ___GFP_NOFAIL) == 0;
+    ensures rest: !first ==> \result == ((gfp & (UINT32_MAX - GFP_WITHOUT)) | GFP_WITH);
+    ensures rest_first: first ==> \result ==
+      (((gfp & (UINT32_MAX - GFP_WITHOUT)) | GFP_WITH) & (UINT32_MAX - GFP_WITHOUT_FIRST));
 */
 static inline gfp_t reserve_gfp(gfp_t gfp, bool first)
 {
@@ -247,6 +250,7 @@ static inline void reserve_put(struct mempool *m, void *element)
     terminates always: \true;
     exits never: \false;
     assigns m->wait;
+    ensures nobody: m->waiters <= 0 ==> m->wait == \old(m->wait);
 */
 static inline void reserve_wake(struct mempool *m)
 {
@@ -449,6 +453,7 @@ unsigned int reserve_alloc_bulk(struct mempool *m, void **elements, unsigned int
     ensures reserve_first: \result < count && elements[\result] != \null ==>
       m->curr_nr == reserve_size(m);
     ensures ledger: reserve_in == \old(reserve_in) + \result;
+    ensures none: \result == 0 ==> m->wait == \old(m->wait);
 */
 unsigned int reserve_free_bulk(struct mempool *m, void *const *elements, unsigned int count);
 

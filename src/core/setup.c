@@ -92,6 +92,9 @@ static bool geometry_try(const struct geometry_request *request, struct geometry
     terminates always: \true;
     exits never: \false;
     assigns request->max_order, request->min_order, *geometry;
+    ensures most: request->max_order <= \old(request->max_order);
+    ensures least: request->min_order == (\old(request->min_order) < request->max_order ?
+      \old(request->min_order) : request->max_order);
     ensures sound: \result ==> geometry_sound(geometry, SLABPOOL_PAGE_SHIFT);
     ensures serves: \result ==> geometry_serves(geometry, \old(request->size),
                                                \old(request->align));

@@ -80,6 +80,8 @@ static void construct_all(struct kmem_cache *cache, uint32_t which, bool fresh)
     exits never: \false;
     assigns cache->colour_next;
     ensures next: cache->colour_next < cache->geometry.colours;
+    ensures step: cache->colour_next ==
+      (\old(cache->colour_next) + 1) % cache->geometry.colours;
     ensures colour: \result == \old(cache->colour_next) * cache->geometry.colour_off;
     ensures fits: slab_sizes(cache->geometry.capacity, \result, cache->geometry.stride,
       run_bytes(cache));

@@ -59,6 +59,10 @@ static uint64_t mark_of(uint64_t number)
     assigns tally->taken, tally->live;
     ensures exact: \result <==> state == STATE_NONE || (state == cache->hot.tag &&
       !\old(object_free(&cache->arena->slab[which], index)));
+    ensures live: tally->live == (state == STATE_NONE || \old(tally->live) == SIZE_MAX ?
+      \old(tally->live) : \old(tally->live) + 1);
+    ensures taken: state != STATE_NONE || \old(object_free(&cache->arena->slab[which], index)) ==>
+      tally->taken == \old(tally->taken);
 */
 static bool start_is_valid(const struct kmem_cache *cache, uint32_t which, uint32_t index,
 			   uint8_t state, struct tally *tally)
@@ -136,6 +140,10 @@ static bool none_between(const uint8_t *state, size_t from, size_t to)
     terminates always: \true;
     exits never: \false;
     assigns tally->taken, tally->live;
+    ensures before: \result && cache->arena->slab[which].capacity > 0 ==>
+      states_clear(cache->arena->state + cache->arena->slab[which].page *
+        granules_a_page(cache->arena->granule_shift), 0,
+        cache->arena->slab[which].first >> cache->arena->granule_shift);
 */
 static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, struct tally *tally)
 {
@@ -151,6 +159,8 @@ static bool states_are_valid(const struct kmem_cache *cache, uint32_t which, str
 	if (at > arena->open_granules || granules > arena->open_granules - at)
 		return false;
 	/*@ loop invariant range: 0 <= index <= slab->capacity && done <= granules;
+	    loop invariant before: index == 0 ? done == 0 && start == \at(start, LoopEntry) :
+	      states_clear(state, 0, \at(start, LoopEntry));
 	    loop assigns index, done, start, tally->taken, tally->live;
 	    loop variant slab->capacity - index;
 	*/
@@ -285,6 +295,8 @@ static bool list_is_valid(const struct kmem_cache *cache, uint32_t list, struct 
       cache->arena->state[granule] == STATE_NONE;
     ensures ours: \result ==>
       owner_named(cache->arena, offset / LOOKUP_PAGE_BYTES, (struct kmem_cache *)cache);
+    ensures taken: \result ==> object_there(cache->arena,
+      page_owner(cache->arena, offset / LOOKUP_PAGE_BYTES), offset);
 */
 static bool is_held(const struct kmem_cache *cache, size_t offset, size_t granule)
 {
@@ -455,6 +467,10 @@ static bool run_is_valid(const struct arena *arena, uint32_t page, uint32_t page
     exits never: \false;
     assigns \nothing;
     ensures counts: \result ==> arena->used[0] + arena->used[1] <= arena->opened;
+    ensures empty: \result && map_is_empty((struct arena *)arena) ==>
+      arena->used[0] == 0 && arena->used[1] == 0;
+    ensures full: \result && map_is_full((struct arena *)arena) ==>
+      arena->used[0] + arena->used[1] == arena->opened;
 */
 SLABPOOL_ALONE
 static bool map_is_valid(const struct arena *arena)
@@ -463,6 +479,9 @@ static bool map_is_valid(const struct arena *arena)
 
 	/*@ loop invariant range: 0 <= page <= arena->opened;
 	    loop invariant counts: in_slabs + in_runs <= page;
+	    loop invariant empty: map_is_empty((struct arena *)arena) ==>
+	      in_slabs == 0 && in_runs == 0;
+	    loop invariant full: map_is_full((struct arena *)arena) ==> in_slabs + in_runs == page;
 	    loop assigns page, in_slabs, in_runs;
 	    loop variant arena->opened - page;
 	*/

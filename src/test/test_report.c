@@ -49,6 +49,14 @@ static void test_frees(void)
 	LINE("slabpool: kfree: interior pointer 0x1010, 16 bytes into memory 0x1000",
 	     .kind = SLABPOOL_REPORT_INTERIOR, .call = "kfree", .pointer = P(0x1010),
 	     .start = P(0x1000));
+	LINE("slabpool: kmem_cache_free: interior pointer 0x1010, 16 bytes into memory 0x1000, "
+	     "freed to cache 'a'",
+	     .kind = SLABPOOL_REPORT_INTERIOR, .call = "kmem_cache_free", .cache = "a",
+	     .pointer = P(0x1010), .start = P(0x1000));
+	LINE("slabpool: kmem_cache_free: wrong call for 0x1000: memory of kmalloc, freed to "
+	     "cache 'a'",
+	     .kind = SLABPOOL_REPORT_WRONG_API, .call = "kmem_cache_free", .cache = "a",
+	     .pointer = P(0x1000), .start = P(0x1000), .text = "memory of kmalloc");
 	LINE("slabpool: kmem_cache_free: interior pointer 0x18, not the start of an object of "
 	     "cache 'a'",
 	     .kind = SLABPOOL_REPORT_INTERIOR, .call = "kmem_cache_free", .cache = "a",

@@ -6,9 +6,14 @@
  * Every object is full of bytes that follow from its token, from its first byte to its last, as
  * long as it lives: who overlaps it, hands it out twice or reuses it early breaks them. At the end
  * all live objects are compared by address, and each cache must count as many as there are.
+ *
+ * STRESS_SECONDS says how long each of the two instances is worked on, STRESS_SEED what the threads
+ * draw from; without them it is short, and the same each time.
  */
 #include "support/tap.h"
 #include <slabpool/slabpool.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define THREADS 4u
@@ -17,6 +22,14 @@
 #define CACHES 3u
 #define STEPS (TAP_TSAN || TAP_ASAN ? 15000u : 150000u)
 #define MILLISECONDS 1500
+
+/* A number of the environment, or what stands for it. */
+static unsigned long asked(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoul(text, NULL, 10) : otherwise;
+}
 
 /* What every object starts with. */
 struct head {
@@ -181,11 +194,15 @@ static void *work(void *context)
 {
 	struct worker *w = (struct worker *)context;
 	struct stress *stress = w->stress;
+	unsigned long most = getenv("STRESS_SECONDS") ? ULONG_MAX : STEPS;
+	uint64_t allowed = asked("STRESS_SECONDS", 0) * 1000;
 
-	for (w->steps = 0; w->steps < STEPS; w->steps++) {
+	if (allowed == 0)
+		allowed = MILLISECONDS;
+	for (w->steps = 0; w->steps < most; w->steps++) {
 		struct head **place = &w->own[pick(w, OWN)];
 
-		if (w->steps % 256 == 0 && milliseconds() - stress->started > MILLISECONDS)
+		if (w->steps % 256 == 0 && milliseconds() - stress->started > allowed)
 			break;
 		if (pick(w, 100) == 0)
 			disturb(w);
@@ -251,7 +268,7 @@ static void run_workers(struct stress *stress, struct worker *worker)
 	for (k = 0; k < THREADS; k++) {
 		worker[k].stress = stress;
 		worker[k].number = k;
-		worker[k].random = k + 1;
+		worker[k].random = asked("STRESS_SEED", 0) * THREADS + k + 1;
 		if (pthread_create(&worker[k].thread, NULL, work, &worker[k]) != 0)
 			bail_out("no thread");
 	}

@@ -17,14 +17,16 @@
 static const char usage[] =
 	"usage: slabpool-trace [--target T] [--c] FILE\n"
 	"       slabpool-trace [--target T] --assemble TEXT [--output FILE]\n"
+	"       slabpool-trace [--target T] --upgrade FILE [--output FILE]\n"
 	"       slabpool-trace [--target T] --from-recording FILE [--limit BYTES] [--output FILE]\n"
 	"\n"
 	"Prints an input of a fuzz target in words, an operation a line.\n"
-	"  --target T        kmem_cache, mempool, kmalloc or geometry; without it, the name of\n"
-	"                    the directory that FILE is in\n"
+	"  --target T        kmem_cache, mempool, kmalloc, geometry, misuse or threads; without\n"
+	"                    it, the name of the directory that FILE is in\n"
 	"  --c               runs the input and prints the run as a C program that needs nothing\n"
 	"                    but slabpool: cc FILE.c $(pkg-config --cflags --libs slabpool)\n"
 	"  --assemble        makes an input of words, as printed; \"-\" is standard input\n"
+	"  --upgrade         writes the same program in the newest version of the format\n"
 	"  --from-recording  makes an input of a recording (SLABPOOL_OPTIONS=record=FILE)\n"
 	"  --limit BYTES     stops converting there; 4000\n"
 	"  --output FILE     where the input goes; standard output\n"
@@ -33,7 +35,7 @@ static const char usage[] =
 struct options {
 	const char *target, *path, *output;
 	size_t limit;
-	enum { MODE_WORDS, MODE_C, MODE_ASSEMBLE, MODE_RECORDING } mode;
+	enum { MODE_WORDS, MODE_C, MODE_ASSEMBLE, MODE_UPGRADE, MODE_RECORDING } mode;
 };
 
 static int refuse(const char *path, const char *text)
@@ -142,7 +144,33 @@ static int assemble(const struct options *options, const struct fuzz_target *tar
 	return status;
 }
 
-/* --- bytes to words and to C --- */
+/* --- bytes to bytes, to words and to C --- */
+
+static int upgrade(const struct options *options, const struct fuzz_target *target,
+		   const uint8_t *data, size_t size)
+{
+	struct fuzz_program in, out;
+	struct fuzz_call call;
+	/* An operation may have left out its last arguments, and be read as if it had them. */
+	size_t room = INPUT_MAX + FUZZ_CALL_BYTES, bytes = 0;
+	uint8_t *result = malloc(room);
+	int status;
+
+	if (!result)
+		return refuse(options->path, "no memory");
+	fuzz_program_open(&in, target, data, size);
+	fuzz_program_open(&out, target, NULL, 0);
+	while (fuzz_program_next(&in, &call) && bytes <= INPUT_MAX) {
+		bytes += fuzz_encode(&out, &call, result + bytes);
+		fuzz_program_count(&out, &call);
+	}
+	if (bytes <= INPUT_MAX)
+		status = write_out(options, result, bytes);
+	else
+		status = refuse(options->path, "would be larger than a MiB");
+	free(result);
+	return status;
+}
 
 static uint32_t objects_of(const struct fuzz_target *target, const uint8_t *data, size_t size)
 {
@@ -167,6 +195,7 @@ static void finish_after_abort(int number)
 static int print_c(const struct fuzz_target *target, const uint8_t *data, size_t size)
 {
 	signal(SIGABRT, finish_after_abort);
+	signal(SIGSEGV, finish_after_abort);
 	fuzz_emit_begin(stdout, objects_of(target, data, size));
 	fuzz_run(target, data, size, NULL, stdout);
 	fuzz_emit_end(stdout);
@@ -200,13 +229,18 @@ static int work(const struct options *options)
 
 	if (!target)
 		return refuse(options->target ? options->target : options->path,
-			      "no target; say --target kmem_cache, mempool, kmalloc or geometry");
+			      "no target; say --target kmem_cache, mempool, kmalloc, geometry, "
+			      "misuse or threads");
 	if (options->mode == MODE_ASSEMBLE)
 		return assemble(options, target);
 	data = input_read(options->path, &size, &error);
 	if (!data)
 		return refuse(options->path, error);
-	if (options->mode == MODE_RECORDING)
+	if (options->mode != MODE_RECORDING && fuzz_version(data, size) > FUZZ_VERSION)
+		status = refuse(options->path, "a newer version of the format than this reads");
+	else if (options->mode == MODE_UPGRADE)
+		status = upgrade(options, target, data, size);
+	else if (options->mode == MODE_RECORDING)
 		status = convert(options, target, data, size);
 	else if (options->mode == MODE_C)
 		status = print_c(target, data, size);
@@ -237,6 +271,8 @@ static int parse(struct options *options, int argc, char **argv)
 			options->mode = MODE_C;
 		else if (!strcmp(argv[i], "--assemble"))
 			options->mode = MODE_ASSEMBLE;
+		else if (!strcmp(argv[i], "--upgrade"))
+			options->mode = MODE_UPGRADE;
 		else if (!strcmp(argv[i], "--from-recording"))
 			options->mode = MODE_RECORDING;
 		else if ((argv[i][0] == '-' && argv[i][1]) || options->path)

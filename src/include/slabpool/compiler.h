@@ -49,6 +49,7 @@ struct slabpool_slot;
 #define SLABPOOL_ALIGNED(n)
 #define SLABPOOL_NO_CACHE(cache) false
 #define SLABPOOL_UNROLL
+#define SLABPOOL_NO_UBSAN
 #define SLABPOOL_ALIGNOF(type) (sizeof(type) < 8 ? sizeof(type) : 8)
 #define SLABPOOL_LOCK_ATTRIBUTE(attribute)
 /* A struct that ends in an array of no length has no size for the prover: it sees the longest. */
@@ -126,6 +127,8 @@ uint8_t *slabpool_state_at(uint8_t *state, uintptr_t state_of_0, const void *obj
 #define SLABPOOL_MALLOC __attribute__((__malloc__))
 #define SLABPOOL_PRINTF(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
 #define SLABPOOL_ALIGNED(n) __attribute__((__aligned__(n)))
+/* For proved loops over bytes: with UBSan's checks in them, compilers make no memset() of them. */
+#define SLABPOOL_NO_UBSAN __attribute__((__no_sanitize__("undefined")))
 /* The next loop has few rounds, and its index costs more than they do. */
 #define SLABPOOL_UNROLL _Pragma("GCC unroll 4")
 /* Where a system protects address 0, a NULL cache is caught by it, and not on every call. */

@@ -1,0 +1,3 @@
+#!/bin/bash -eu
+# SPDX-License-Identifier: MIT
+"$SRC/slabpool/fuzz/build.sh"
