@@ -136,6 +136,7 @@ static void run_stray(struct world *w, const struct fuzz_call *call)
 const struct fuzz_op op_stray = {
 	"stray_in_magazine", FUZZ_MAKES_NOTHING, -1, run_stray, "/* stray_in_magazine: internal */",
 	{ ARG_CACHE, ARG_NUMBER("which", 0, STRAY_COUNT - 1, 0) },
+	.damages = true,
 };
 
 /* --- a state byte that says "live" against the slab: SLAB_CONSISTENCY_CHECKS --- */
@@ -207,6 +208,7 @@ static void run_doubt(struct world *w, const struct fuzz_call *call)
 const struct fuzz_op op_doubt = {
 	"doubtful_free", FUZZ_MAKES_NOTHING, -1, run_doubt, "/* doubtful_free: internal */",
 	{ ARG_CACHE, ARG_NUMBER("which", 0, DOUBT_COUNT - 1, 0) },
+	.damages = true,
 };
 
 /* --- looks at damaged tables --- */
@@ -328,6 +330,7 @@ static void run_riddle(struct world *w, const struct fuzz_call *call)
 const struct fuzz_op op_riddle = {
 	"look_at_damaged", FUZZ_MAKES_NOTHING, -1, run_riddle, "/* look_at_damaged: internal */",
 	{ ARG_OBJECT, ARG_NUMBER("which", 0, RIDDLE_COUNT - 1, 0) },
+	.damages = true,
 };
 
 /* --- fork while another thread is inside --- */

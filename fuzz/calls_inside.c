@@ -46,6 +46,7 @@ static void run_damage(struct world *w, const struct fuzz_call *call)
 const struct fuzz_op op_damage = {
 	"damage", FUZZ_MAKES_NOTHING, -1, run_damage, "/* damage: internal */",
 	{ ARG_CACHE, ARG_NUMBER("kind", 0, 3, 0), ARG_NUMBER("which", 0, 17, 0) },
+	.damages = true,
 };
 
 /* --- caches without a handle, so many that they run out of tags --- */

@@ -211,4 +211,5 @@ static void run_damage_more(struct world *w, const struct fuzz_call *call)
 const struct fuzz_op op_damage_more = {
 	"damage_more", FUZZ_MAKES_NOTHING, -1, run_damage_more, "/* damage_more: internal */",
 	{ ARG_CACHE, ARG_NUMBER("kind", 0, 4, 0), ARG_NUMBER("which", 0, 9, 0) },
+	.damages = true,
 };

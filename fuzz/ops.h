@@ -83,6 +83,8 @@ struct fuzz_op {
 	struct fuzz_arg arg[FUZZ_ARGS + 1];
 	/* Costs as much as hundreds of others: the mutator puts it in less often. */
 	bool seldom;
+	/* Breaks what the library keeps, and mends it: no contract holds in between. */
+	bool damages;
 };
 
 /* One decoded operation. */

@@ -439,11 +439,11 @@ static struct slabpool *alternating_create(const struct slabpool_platform *platf
 	return create_after_reserving(platform, options, worlds++ % 2);
 }
 
-/* Depends on where the system put the program. */
+/* Depends on where the system put the stack: a program may be linked to a fixed address. */
 static struct slabpool *placed_create(const struct slabpool_platform *platform,
 				      const struct slabpool_options *options)
 {
-	return create_after_reserving(platform, options, ((uintptr_t)&mem >> 24) % 2);
+	return create_after_reserving(platform, options, ((uintptr_t)&options >> 24) % 2);
 }
 
 PLANT(alternating_create, create)

@@ -237,6 +237,13 @@ static void begin_operation(struct world *w, const struct fuzz_call *call)
 		model_new(w, call->first + i, FAMILY_CACHE, 0, NULL, 0, 1, 0);
 }
 
+/* A library that checks its contracts while it runs has its own. */
+void contracts_pause(bool on);
+__attribute__((weak)) void contracts_pause(bool on)
+{
+	(void)on;
+}
+
 static void run_program(struct world *w, struct fuzz_program *program)
 {
 	struct fuzz_call call;
@@ -259,7 +266,9 @@ static void run_program(struct world *w, struct fuzz_program *program)
 		    (call.op->count_arg < 0 || call.arg[call.op->count_arg]))
 			continue;
 		begin_operation(w, &call);
+		contracts_pause(call.op->damages);
 		call.op->run(w, &call);
+		contracts_pause(false);
 		world_between(w);
 		world_trace(w, call.index);
 		if (w->valid_at == call.index)

@@ -17,7 +17,8 @@ DEFINITION = "definition"
 KINDS = ("ignored", "partly", "left out", "twin")
 RUNTIME = ("proofs/runtime/contracts.h", "proofs/runtime/contracts.c")
 # Code whose stores are followed: the library, and what has its inline functions compiled in.
-FOLLOWED = ("fun:*", "src:*/src/core/*", "src:*/src/api/*", "src:*/fuzz/adapter_slabpool.c")
+FOLLOWED = ("fun:*", "src:*/src/core/*", "src:*/src/api/*", "src:*/fuzz/adapter_slabpool.c",
+            "src:*/fuzz/faces_inline.c")
 SAMPLE = 60     # inputs of a target, unless all are asked for
 SEEDS, LONGEST = 40, 512    # inputs to fuzz from, and bytes of an input
 LIMIT = 1800    # seconds for a target: what does not end fails

@@ -254,6 +254,7 @@ def mentions(tree, names):
 class Translator:
     """Trees as C. known: {name: Definition}; ghosts: names that no program has."""
     flexible = frozenset()  # names of members that are arrays without a length
+    structs = frozenset()   # names of members that are structs
 
     def __init__(self, known, ghosts):
         self.known, self.ghosts = known, ghosts
@@ -466,9 +467,24 @@ class Translator:
         return f"({a} {sign} {b})"
 
     def c_relation(self, *chain):
-        parts = [f"({self.term(chain[at])} {chain[at + 1]} {self.term(chain[at + 2])})"
-                 for at in range(0, len(chain) - 2, 2)]
-        return "(" + " && ".join(parts) + ")"
+        return "(" + " && ".join(self.relation(*chain[at:at + 3])
+                                 for at in range(0, len(chain) - 2, 2)) + ")"
+
+    def relation(self, left, sign, right):
+        whole = self.struct(left), self.struct(right)
+        if sign in ("==", "!=") and None not in whole:  # C compares no structs
+            return f"{'!' * (sign == '!=')}CONTRACTS_SAME({whole[0]}, {whole[1]})"
+        return f"({self.term(left)} {sign} {self.term(right)})"
+
+    def struct(self, tree):
+        """The value of a member that is a struct; None if the tree is something else."""
+        if tree[0] == "member" and tree[3] in self.structs:
+            return f"CONTRACTS_READ({self.raw(tree)})"
+        if tree[0] == "call" and tree[1] in ("\\old", "\\at"):
+            inner = self.struct(tree[3][0])
+            label = "Old" if tree[1] == "\\old" else tree[3][1][1]
+            return inner and self.at(label, inner)
+        return None
 
     def c_if(self, condition, then, other):
         return f"({self.term(condition)} ? {self.term(then)} : {self.term(other)})"
@@ -498,8 +514,9 @@ class Translator:
             variable = f"{name}_{self.fresh()}"
             self.locals[name] = variable
             text += (f"__int128 {low} = {first}, {past} = {last}; for (__int128 {variable} = {low};"
-                     f" {variable} < {past} && {answer} == {int(universal)};"
-                     f" {variable}++) {{ contracts_steps++; ")
+                     f" {variable} < {past} && {answer} == {int(universal)} &&"
+                     f" contracts_steps < contracts_steps_end; {variable}++)"
+                     " { contracts_steps++; ")
             ends += "}"
         inner = self.term(body)
         self.locals = before

@@ -155,6 +155,8 @@ class Tree:
         self.texts = {file: read(file) for file in self.files}
         Translator.flexible = {name for text in self.texts.values()
                                for name in re.findall(r"\b(\w+)\[\];", text)}
+        Translator.structs = {name for text in self.texts.values()
+                              for name in re.findall(r"^\tstruct \w+ (\w+);", text, re.M)}
         for file in self.files:
             if not file.startswith(("src/core/", "src/include/slabpool/", "src/api/", "proofs/")):
                 continue

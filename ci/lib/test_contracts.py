@@ -201,5 +201,14 @@ def _(copy, tests):
                  "--contracts", "--all", "--corpus", CORPUS, "--target", "mempool")
 
 
+@test("a struct that a clause compares changes")
+def _(copy, tests):
+    copy.change(MEMPOOL_H, r"(static inline void reserve_wake\(struct mempool \*m\)\n\{\n)",
+                "static inline void reserve_wake(struct mempool *m)\n{\n"
+                "\tm->wait.opaque.bytes[63]++;\n")
+    tests.expect(1, violated(MEMPOOL_H, "reserve_wake", "ensures nobody: "),
+                 "--contracts", "--all", "--corpus", CORPUS, "--target", "mempool")
+
+
 if __name__ == "__main__":
     main(lambda: SUITE.work(__doc__, Tests))

@@ -3,6 +3,7 @@
 #include "contracts.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
  * and so is a cheap clause; of a dear one every so many calls are, by count and not by time. */
 #define UNWATCHED __attribute__((no_sanitize("address")))
 #define STEPS_A_CALL 300u
+/* A clause that takes more at once says nothing: one over the slabs of a large arena. */
+#define STEPS_MOST (1ul << 20)
 #define LOG_MOST (1u << 22)
 
 struct store {
@@ -27,7 +30,7 @@ struct tally {
 };
 
 int contracts_time = 1;
-unsigned long contracts_steps;
+unsigned long contracts_steps, contracts_steps_end = ULONG_MAX;
 
 static struct contracts_frame *top;
 static unsigned int running, opaque_depth;
@@ -35,7 +38,13 @@ static struct store *log_of;
 static size_t log_count, log_room;
 static struct tally *tallies;
 static bool silent; /* the runtime's own work is not logged */
+/* Only the first thread is watched: another changes what an earlier state was. */
+static __thread bool first_thread;
+static bool paused; /* what is kept is broken on purpose */
+/* The log was full, as after tens of megabytes of zeros: no more is said of the outermost call. */
+static bool lost;
 static unsigned long steps_before;
+static bool ranges_read; /* since the clause at hand began: nothing is mapped while it is judged */
 
 int __asan_region_is_poisoned(const void *start, size_t bytes) __attribute__((weak));
 
@@ -80,21 +89,45 @@ static void begin(void)
 	atexit(write_counts);
 }
 
+static void __attribute__((constructor)) program_begins(void)
+{
+	first_thread = true;
+}
+
+static bool watching(void)
+{
+	return first_thread && !paused;
+}
+
+void contracts_pause(bool on)
+{
+	paused = on;
+}
+
 bool contracts_due(unsigned int clause)
 {
 	struct tally *t = &tallies[clause];
 
+	if (!watching() || lost)
+		return false;
 	t->calls++;
 	if (t->steps > t->calls * STEPS_A_CALL)
 		return false;
 	steps_before = contracts_steps;
+	contracts_steps_end = contracts_steps + STEPS_MOST;
+	ranges_read = false;
 	return true;
 }
 
 void contracts_judge(unsigned int clause, bool held)
 {
-	tallies[clause].judged++;
+	bool given_up = contracts_steps >= contracts_steps_end;
+
+	contracts_steps_end = ULONG_MAX;
 	tallies[clause].steps += contracts_steps - steps_before;
+	if (given_up)
+		return;
+	tallies[clause].judged++;
 	if (!held)
 		violation(clause, "");
 }
@@ -113,8 +146,8 @@ UNWATCHED static void note(void *where, size_t bytes)
 {
 	unsigned char *at = where;
 
-	if (silent || !running || contracts_time == 0 || where == &contracts_steps ||
-	    own_variable(where))
+	if (silent || !running || lost || !watching() || contracts_time == 0 ||
+	    where == &contracts_steps || own_variable(where))
 		return;
 	while (bytes > 0) {
 		size_t part = bytes < 8 ? bytes : 8;
@@ -124,8 +157,9 @@ UNWATCHED static void note(void *where, size_t bytes)
 			if (log_room <= LOG_MOST)
 				log_of = realloc(log_of, log_room * sizeof(*log_of));
 			if (log_room > LOG_MOST || !log_of) {
-				fputs("contracts: the log of stores is full\n", stderr);
-				abort();
+				log_room = log_of ? LOG_MOST : 0;
+				lost = true;
+				return;
 			}
 		}
 		log_of[log_count].where = at;
@@ -216,6 +250,9 @@ void contracts_enter(struct contracts_frame *frame, const void *sp, bool opaque)
 {
 	if (!tallies)
 		begin();
+	frame->watched = watching();
+	if (!frame->watched)
+		return;
 	frame->above = top;
 	frame->sp = sp;
 	frame->opaque = opaque;
@@ -228,7 +265,7 @@ void contracts_enter(struct contracts_frame *frame, const void *sp, bool opaque)
 
 void contracts_may_store(struct contracts_frame *frame, struct contracts_place place)
 {
-	if (place.bytes == 0)
+	if (place.bytes == 0 || !frame->watched)
 		return;
 	if (frame->places == CONTRACTS_PLACES)
 		abort();
@@ -237,6 +274,8 @@ void contracts_may_store(struct contracts_frame *frame, struct contracts_place p
 
 void contracts_own(struct contracts_frame *frame)
 {
+	if (!frame->watched)
+		return;
 	for (unsigned int i = 0; contracts_ghost_bytes[i]; i++)
 		if (contracts_ghosts[i])
 			memcpy(contracts_ghosts[i], &frame->ghost[i], contracts_ghost_bytes[i]);
@@ -244,12 +283,16 @@ void contracts_own(struct contracts_frame *frame)
 
 void contracts_new(struct contracts_place place)
 {
+	if (!watching())
+		return;
 	for (struct contracts_frame *f = top; f; f = f->above)
 		contracts_may_store(f, place);
 }
 
 void contracts_call(struct contracts_frame *frame, unsigned int assigns, unsigned int exits)
 {
+	if (!frame->watched)
+		return;
 	frame->clause = assigns;
 	frame->exits = exits;
 	frame->first = log_count;
@@ -270,6 +313,7 @@ void __wrap_longjmp(jmp_buf to, int value)
 	top = NULL;
 	running = opaque_depth = 0;
 	log_count = 0;
+	paused = lost = false;
 	__real_longjmp(to, value);
 }
 
@@ -322,25 +366,33 @@ static void forget(struct contracts_frame *frame, const void *start, const void 
 
 void contracts_result(struct contracts_frame *frame, const void *result, size_t bytes)
 {
+	if (!frame->watched)
+		return;
 	forget(frame, result, (const char *)result + bytes);
 }
 
 void contracts_return(struct contracts_frame *frame)
 {
+	if (!frame->watched)
+		return;
 	frame->running = false;
 	running--;
 	opaque_depth -= frame->opaque;
 	/* What callees stored in variables of the body, which are no more. */
 	forget(frame, (char *)__builtin_frame_address(0) - 65536, frame->sp);
-	if (frame->clause)
+	if (frame->clause && !lost)
 		check_frame(frame);
 }
 
 void contracts_leave(struct contracts_frame *frame)
 {
+	if (!frame->watched)
+		return;
 	top = frame->above;
-	if (!top)
+	if (!top) {
 		log_count = 0;
+		lost = false;
+	}
 }
 
 /* --- memory --- */
@@ -401,9 +453,10 @@ static bool mapped(const void *p, size_t bytes)
 {
 	if (in_ranges((uintptr_t)p, bytes))
 		return true;
-	if ((uintptr_t)p < 65536)
+	if ((uintptr_t)p < 65536 || (ranges_read && contracts_steps_end != ULONG_MAX))
 		return false;
 	read_ranges();
+	ranges_read = true;
 	return in_ranges((uintptr_t)p, bytes);
 }
 

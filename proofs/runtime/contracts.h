@@ -34,6 +34,7 @@ struct contracts_frame {
 	unsigned int exits;       /* exits, or 0 */
 	bool opaque;              /* what it stores is not its callers' */
 	bool running;             /* the body runs */
+	bool watched;             /* it is the first thread, and nothing is broken on purpose */
 	unsigned int places;
 	struct contracts_place place[CONTRACTS_PLACES];
 	uint64_t ghost[CONTRACTS_GHOSTS]; /* their values before an opaque body */
@@ -51,8 +52,11 @@ extern const unsigned int contracts_clause_count;
 extern char *const contracts_ghosts[];
 extern const size_t contracts_ghost_bytes[];
 extern int contracts_time;           /* 1: now, 0: before the call */
-extern unsigned long contracts_steps; /* of loops and recursions in clauses */
+extern unsigned long contracts_steps; /* of loops in clauses */
+extern unsigned long contracts_steps_end; /* where the clause at hand is given up */
 
+/* Nothing is checked while it is on. */
+void contracts_pause(bool on);
 void contracts_enter(struct contracts_frame *frame, const void *sp, bool opaque);
 void contracts_may_store(struct contracts_frame *frame, struct contracts_place place);
 void contracts_call(struct contracts_frame *frame, unsigned int assigns, unsigned int exits);
@@ -91,6 +95,14 @@ bool contracts_separated(unsigned int count, const struct contracts_place *place
 		__auto_type value_ = (x);                                                          \
 		contracts_go(was_);                                                                \
 		value_;                                                                            \
+	})
+/* Whether two structs are the same, byte by byte: none that a clause compares has padding. */
+#define CONTRACTS_SAME(a, b)                                                                       \
+	__extension__({                                                                            \
+		__auto_type one_ = (a);                                                            \
+		__auto_type other_ = (b);                                                          \
+		sizeof(one_) == sizeof(other_) &&                                                  \
+			__builtin_memcmp(&one_, &other_, sizeof(one_)) == 0;                       \
 	})
 #define CONTRACTS_CHECK(clause, x)                                                                 \
 	do {                                                                                       \
