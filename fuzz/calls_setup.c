@@ -369,7 +369,7 @@ static void run_constants(struct world *w, const struct fuzz_call *call)
 	if (strcmp(slabpool_version(), SLABPOOL_VERSION) || !slab_is_available() ||
 	    slabpool_default() != w->pool || !kmem_cache_charge(w, GFP_KERNEL) ||
 	    ksize(NULL) || ksize(ZERO_SIZE_PTR) || get_order(0) || get_order(PAGE_SIZE + 1) != 1 ||
-	    get_order(ULONG_MAX) != 64 - PAGE_SHIFT)
+	    get_order(ULONG_MAX) != (int)(8 * sizeof(long)) - PAGE_SHIFT)
 		fuzz_fail("result", "a constant of the library is wrong");
 	length = slabpool_report_line(&report, whole, sizeof(whole));
 	memset(line, 0x7e, sizeof(line));

@@ -175,12 +175,36 @@ static struct spot spot_of_run(struct kmem_cache *cache, unsigned int which)
 	return NOTHING;
 }
 
+/* By way of an integer of the place's size: which of its bytes come first, the machine says. */
+union sized {
+	uint8_t one;
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
+};
+
 static uint64_t get(const struct spot *spot)
 {
-	uint64_t value = 0;
+	union sized u;
 
-	__builtin_memcpy(&value, spot->place, spot->bytes);
-	return value;
+	__builtin_memcpy(&u, spot->place, spot->bytes);
+	return spot->bytes == 1 ? u.one : spot->bytes == 2 ? u.two : spot->bytes == 4 ? u.four
+										       : u.eight;
+}
+
+static void put(const struct spot *spot, uint64_t value)
+{
+	union sized u;
+
+	if (spot->bytes == 1)
+		u.one = (uint8_t)value;
+	else if (spot->bytes == 2)
+		u.two = (uint16_t)value;
+	else if (spot->bytes == 4)
+		u.four = (uint32_t)value;
+	else
+		u.eight = value;
+	__builtin_memcpy(spot->place, &u, spot->bytes);
 }
 
 static void run_damage_more(struct world *w, const struct fuzz_call *call)
@@ -200,9 +224,9 @@ static void run_damage_more(struct world *w, const struct fuzz_call *call)
 	if (!spot.place || get(&spot) == spot.wrong)
 		return;
 	was = get(&spot);
-	__builtin_memcpy(spot.place, &spot.wrong, spot.bytes);
+	put(&spot, spot.wrong);
 	valid = w->a->is_valid(w->pool);
-	__builtin_memcpy(spot.place, &was, spot.bytes);
+	put(&spot, was);
 	if (valid)
 		fuzz_fail("valid", "is_valid does not see the damage");
 	world_only_looked(w);

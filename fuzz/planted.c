@@ -443,7 +443,7 @@ static struct slabpool *alternating_create(const struct slabpool_platform *platf
 static struct slabpool *placed_create(const struct slabpool_platform *platform,
 				      const struct slabpool_options *options)
 {
-	return create_after_reserving(platform, options, ((uintptr_t)&options >> 24) % 2);
+	return create_after_reserving(platform, options, ((uintptr_t)&options >> 12) % 2);
 }
 
 PLANT(alternating_create, create)

@@ -4,12 +4,14 @@
 
 #include "world.h"
 
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define NOBODY UINT32_MAX
+/* As the kernel numbers them: not every libc comes with the kernel's headers. */
+#define FUTEX_WAIT_PRIVATE 128
+#define FUTEX_WAKE_PRIVATE 129
 
 static struct {
 	uint32_t turn;             /* whose it is; a futex */
