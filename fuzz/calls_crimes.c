@@ -5,6 +5,7 @@
  * that nobody holds; every call on a destroyed cache; one bad address among good ones.
  */
 #include "calls.h"
+#include "events.h"
 #include "inside.h"
 #include "pools.h"
 
@@ -394,9 +395,9 @@ static void run_element_bad(struct world *w, const struct fuzz_call *call)
 	world_act(w);
 	world_crime(w, KIND(DOUBLE_FREE) | KIND(FOREIGN) | KIND(INTERIOR), p);
 	crime_foretell(w, HOW_CACHE, pool->cache, p);
+	/* The pool tells of every call, before it is made. */
+	w->crime_events += events_on();
 	w->a->pool_free(p, pool->m);
-	/* The pool tells of every call. */
-	w->crime_events = w->events;
 	world_crime_done(w);
 }
 

@@ -18,6 +18,11 @@ void events_open(bool observed)
 	shown_count = 0;
 }
 
+bool events_on(void)
+{
+	return watching;
+}
+
 void events_shown(const struct slabpool_event *event)
 {
 	/* Of several threads at once nobody knows whose event is next. */

@@ -10,6 +10,7 @@
 
 /* An instance begins, with the harness as its observer or without. */
 void events_open(bool observed);
+bool events_on(void);
 /* The observer is shown a call. */
 void events_shown(const struct slabpool_event *event);
 /* What was shown so far needs no look. */
