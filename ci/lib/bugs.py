@@ -17,7 +17,7 @@ import time
 
 from common import (CLANG, CORPUS, ROOT, Results, Usage, cores, main, parser, positive, say,
                     setup, table, targets)
-from mutate_replay import LEFT_OUT, PLAIN, SANITIZED, Build, sign
+from mutate_replay import LEFT_OUT, PLAIN, SANITIZED, Build, seen_by
 from mutate_run import Command, Slot, drive
 
 LIST, TIMES = "fuzz/bugs.txt", "fuzz/bugs.csv"
@@ -127,8 +127,7 @@ class Hunt:
                 run = build.replay(slot, name, build.limits[name])
                 yield run
                 if run.late or run.status:
-                    how = "no end" if run.late else sign(run)
-                    return f"{time.monotonic() - begin:.1f}", f"{name}: {how}"
+                    return f"{time.monotonic() - begin:.1f}", seen_by(name, run)
         return None
 
     def fuzz(self, slot, bug, empty):

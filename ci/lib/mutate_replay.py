@@ -20,6 +20,7 @@ SANITIZED = ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined"]
 LEFT_OUT = (".git", "build", "corpus", os.path.basename(BUILD))
 SIGN = re.compile(r"^(?:not ok.*|fuzz: oracle .*|.*(?:ERROR|WARNING): \w+Sanitizer.*|"
                   r".*runtime error.*)$", re.M)
+INPUT = re.compile(r"^# (?:\S*/)?([^/\s]+)$", re.M)    # the driver names it before it runs
 
 
 def sign(run):
@@ -28,6 +29,13 @@ def sign(run):
     lines = run.text.strip().splitlines() or [""]
     text = found.group() if found else f"status {run.status}: {lines[-1]}"
     return " ".join(re.sub(r"0x[0-9a-f]+|==\d+==|/\S*/", "", text).split())[:80]
+
+
+def seen_by(target, run):
+    """Which input made a replay fail, and what was said of it."""
+    how = "no end" if run.late else sign(run)
+    inputs = INPUT.findall(run.text)
+    return f"{target}/{inputs[-1]}: {how}" if inputs else f"{target}: {how}"
 
 
 class Build:
@@ -108,10 +116,8 @@ class Replay:
                     run = build.replay(slot, name, build.limits[name])
                     yield run
                     seconds += run.seconds
-                    if run.late:
-                        return "killed", f"{name}: no end", seconds
-                    if run.status:
-                        return "killed", f"{name}: {sign(run)}", seconds
+                    if run.late or run.status:
+                        return "killed", seen_by(name, run), seconds
             return "survived", "", seconds
         return examine
 

@@ -243,8 +243,21 @@ def corpus_merges(t):
     t.ok("ci/corpus prune keeps all features", set().union(*(found[n] for n in chosen)) ==
          {1, 2, 3, 4, 5}, str(chosen))
     kept = corpus_check.kept_for_ever("geometry")
-    t.ok("what is named is kept", "arithmetic" in kept and not any(
-        corpus_entries.HASH.match(name) for name in kept))
+    finders = set(corpus_check.finders("geometry"))
+    t.ok("what is named is kept, and what finds a mutant", "arithmetic" in kept and finders <= kept
+         and not any(corpus_entries.HASH.match(name) for name in kept - finders), str(kept))
+    path = t.file("found.csv", "id,by\nm1,geometry/00ff: fuzz: oracle size\nm2,geometry/00ff: x\n"
+                  "m3,kmalloc/00fe: x\nm4,geometry: no end\nm5,typed_lemma\n")
+    before, corpus_check.FOUND = corpus_check.FOUND, (path,)
+    try:
+        t.ok("what was the first to see mutants", corpus_check.finders("geometry") ==
+             {"00ff": ["m1", "m2"]}, str(corpus_check.finders("geometry")))
+        t.ok("it is kept", "00ff" in corpus_check.kept_for_ever("geometry"))
+        _, problems = corpus_check.target_problems("geometry")
+        t.ok("ci/corpus verify misses it", any(p.startswith("00ff: it is not there, but finds m1, "
+                                                            "m2") for p in problems), str(problems))
+    finally:
+        corpus_check.FOUND = before
 
 
 @check
