@@ -59,6 +59,9 @@ def arguments():
                      help="keep provers' answers for the next run (developers' loop: no verdict)")
     cli.add_argument("--no-cache", dest="cache", action="store_false",
                      help="let the provers answer every goal anew (default)")
+    cli.add_argument("--share", action="store_true",
+                     help="give the provers once what both machines ask in the same words: the "
+                          "32-bit proofs follow, and take such answers of this very run")
     cli.add_argument("--resume", metavar="DIR",
                      help="keep each file's finished run in DIR, and take it from there when it "
                           "would be the same: what was cut short goes on")
@@ -75,6 +78,8 @@ def arguments():
                     "--smoke and --check")
     if options.smoke + options.all + options.check > 1:
         raise Usage("--check, --smoke and --all exclude each other: give one of them")
+    if options.share and (options.cache or options.resume):
+        raise Usage("--share is about one run from nothing: use it without --cache and --resume")
     if options.resume and options.cache:
         raise Usage("--resume keeps verdicts, and --cache gives none: use one of them")
     if options.give_up < 0:
@@ -384,8 +389,9 @@ class Gate:
         # Two provers race for each goal, so each process gets two at least.
         options = ["-wp-prover", prover, "-wp-par", str(max(2, cores() // self.options.jobs)),
                    "-wp-timeout", str(self.options.time_limit or 30), *options]
-        if self.options.cache:
-            where = os.path.join(tempfile.gettempdir(), f"slabpool-prove-cache-{os.getuid()}")
+        if self.options.cache or self.options.share:
+            where = os.path.join(tempfile.gettempdir(), f"slabpool-prove-cache-{os.getuid()}") \
+                if self.options.cache else self.scratch.path("shared")
             os.makedirs(where, mode=0o700, exist_ok=True)
             options += ["-wp-cache", "update", "-wp-cache-dir", where]
         else:
@@ -414,8 +420,10 @@ class Gate:
                                *self.selection(self.units[path, machdep],
                                                self.targets(path, machdep))]
                 found.append(Job(self.scratch, kind, path, machdep, options))
-        # The longest first, so that no core idles at the end.
-        found.sort(key=lambda job: -os.path.getsize(os.path.join(ROOT, job.file)))
+        # The longest first, so that no core idles at the end. What a file's first machine is asked
+        # has its answer when the second one asks it.
+        found.sort(key=lambda job: (self.options.share and machdeps.index(job.machdep),
+                                    -os.path.getsize(os.path.join(ROOT, job.file))))
         for job in found:
             scripts = os.path.join(ROOT, "proofs", "scripts", job.name)
             if kind == "prove" and os.path.isdir(scripts):
