@@ -339,13 +339,23 @@ const struct fuzz_op op_kmemalign = {
 	{ ARG_NUMBER("align_shift", 0, 23, 6), SIZE_ARG, ARG_GFP },
 };
 
+/* What a failed call says that it wanted; more is only said where no run is that long. */
+static void no_run_said(const struct world *w, size_t size)
+{
+	if (w->reports > 0 && w->report[0].size < size)
+		fuzz_fail("report", "no memory for a run of %zu bytes, and it says %zu", size,
+			  w->report[0].size);
+}
+
 void vmalloc_came(struct world *w, void *p, size_t size, gfp_t gfp, uint32_t handle)
 {
 	taken_shown(SLABPOOL_EVENT_KMALLOC, p, size, 0, gfp);
 	if (size == 0 && p)
 		fuzz_fail("result", "vmalloc(0) is %p", p);
-	if (!p && size)
+	if (!p && size) {
+		no_run_said(w, size);
 		null_check(w, FUZZ_NONE, size, gfp, 1);
+	}
 	if (p)
 		model_new(w, handle, FAMILY_VMALLOC, 0, p, size, PAGE_SIZE, gfp);
 }
@@ -376,10 +386,12 @@ void pages_came(struct world *w, void *p, unsigned int order, gfp_t gfp, uint32_
 	size_t size = PAGE_SIZE << order;
 
 	taken_shown(SLABPOOL_EVENT_PAGES_ALLOC, p, order, 0, gfp);
-	if (!p)
-		null_check(w, FUZZ_NONE, size, gfp, 1);
-	else
+	if (p) {
 		model_new(w, handle, FAMILY_PAGES, order, p, size, natural(w, size), gfp);
+		return;
+	}
+	no_run_said(w, size);
+	null_check(w, FUZZ_NONE, size, gfp, 1);
 }
 
 static void run_alloc_pages(struct world *w, const struct fuzz_call *call)
