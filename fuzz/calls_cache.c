@@ -41,7 +41,7 @@ const struct fuzz_word cache_name_words[] = {
 static const char *name_text(enum name which)
 {
 	static char text[400];
-	static const size_t length[] = { [NAME_LONG] = 300, [NAME_MIDDLE] = 60 };
+	static const size_t length[] = { [NAME_LONG] = 320, [NAME_MIDDLE] = 32 };
 
 	switch (which) {
 	case NAME_PLAIN:
@@ -95,6 +95,11 @@ static void enter_cache(struct world *w, uint32_t handle, struct kmem_cache *k)
 		w->cache[i].users++;
 		return;
 	}
+	for (uint32_t i = 0; i < handle && w->options.merge && (w->a->caps & CAP_INSIDE); i++)
+		if (w->cache[i].users && c->plain && w->cache[i].plain &&
+		    w->cache[i].size == c->size && w->cache[i].align == c->align)
+			fuzz_fail("result", "cache %u does not share the slabs of cache %u, which "
+				  "is like it", handle, i);
 	c->users = 1;
 }
 
@@ -120,6 +125,10 @@ static void create_failed(struct world *w, const struct kmem_cache_args *args, u
 	if (!wrong && name == NAME_BLANK && (w->a->caps & CAP_MISUSE) &&
 	    world_drop(w, KIND(NAME_SPACE)) != 1)
 		fuzz_fail("report", "no warning about the blank in the name");
+	if (!wrong && size > (size_t)w->options.arena_mib << 20 && w->reports &&
+	    !strstr(w->report[0].text ? w->report[0].text : "", "do not fit"))
+		fuzz_fail("report", "a size above the arena's is refused as \"%s\"",
+			  w->report[0].text ? w->report[0].text : "");
 	world_expect(w, KIND(BAD_ARGUMENT), NULL);
 	if ((w->a->caps & CAP_NULL) && !wrong && !world_fired(w) &&
 	    !may_not_fit(w, size, args->align) && !caches_are_full(w))
@@ -146,7 +155,8 @@ void cache_create_by(struct world *w, const struct fuzz_call *call, cache_maker 
 	if (!(w->a->caps & CAP_PLATFORM))
 		flags &= ~SLAB_PANIC;
 	*c = (struct wcache){ .size = size, .align = args->align, .flags = flags,
-			      .same_as = handle, .ctor = args->ctor != NULL };
+			      .same_as = handle, .ctor = args->ctor != NULL,
+			      .plain = !flags && !args->ctor && !args->usersize };
 	w->cache_count = handle + 1;
 	if (flags & SLAB_PANIC)
 		w->may_end = KIND(PANIC);

@@ -117,6 +117,23 @@ static void call_free(struct world *w, enum how how, uint32_t by, void *p)
 	}
 }
 
+/* Of runs as much stays as idle_kib says; what came together with other free pages, too. */
+static void free_run(struct world *w, enum how how, uint32_t by, const struct wobject *o)
+{
+	struct slabpool_memory_info before, after;
+	uint32_t fired = fuzz_platform.fired;
+	size_t bytes;
+
+	w->a->memory_info(w->pool, &before);
+	call_free(w, how, by, o->p);
+	w->a->memory_info(w->pool, &after);
+	bytes = before.runs - after.runs;
+	if (before.idle + bytes <= (size_t)w->options.idle_kib * 1024 &&
+	    after.idle < before.idle + bytes && fired == fuzz_platform.fired)
+		fuzz_fail("statistics", "of %zu bytes and %zu idle ones %zu stay, allowed are "
+			  "%u KiB", bytes, before.idle, after.idle, w->options.idle_kib);
+}
+
 static void legal_free(struct world *w, enum how how, uint32_t by, uint32_t handle)
 {
 	struct wobject *o = &fuzz_objects[handle];
@@ -132,7 +149,10 @@ static void legal_free(struct world *w, enum how how, uint32_t by, uint32_t hand
 		cache->objects--;
 	if (cache)
 		steps_before(w, cache->k);
-	call_free(w, how, by, o->p);
+	if (cache || !(w->a->caps & CAP_INSIDE))
+		call_free(w, how, by, o->p);
+	else
+		free_run(w, how, by, o);
 	if (cache)
 		steps_gave(w);
 	events_expect_free(w, how, by, o);

@@ -273,6 +273,7 @@ static void platform_wake(void *context, struct slabpool_wait *wait, bool all)
 {
 	(void)context;
 	(void)all;
+	fuzz_platform.wakes++;
 	if (wait->opaque.bytes[0] != LOCK_READY)
 		fuzz_fail("lock", "wake of a condition that is not initialised");
 }

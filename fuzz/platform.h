@@ -29,6 +29,7 @@ struct fuzz_platform_state {
 	bool armed;           /* no failure while false */
 	uint32_t reservations, locks_made;
 	uint32_t locks_held;
+	uint32_t wakes;       /* of who waits */
 	unsigned int thread;  /* whose turn it is */
 	void *record[FUZZ_THREADS];
 	uint64_t now;

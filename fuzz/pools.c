@@ -26,6 +26,18 @@ uint32_t pool_fail_next, pool_fail_after, pool_meddle;
 static unsigned int waits, vain;
 static struct wpool *asking;
 
+/* Who waits for an element that went into the reserve has to hear of it. */
+static void free_and_wake(struct world *w, void *element, mempool_t *m)
+{
+	uint32_t wakes = fuzz_platform.wakes;
+	int elements = m->curr_nr;
+
+	w->a->pool_free(element, m);
+	if ((w->a->caps & CAP_INSIDE) && m->waiters > 0 && m->curr_nr > elements &&
+	    fuzz_platform.wakes == wakes)
+		fuzz_fail("reserve", "an element came back, and who waits for it is not woken");
+}
+
 /* While the core waits somebody gives an element back; or else the backends recover. */
 static void on_wait(struct world *w)
 {
@@ -41,7 +53,7 @@ static void on_wait(struct world *w)
 			continue;
 		model_gone(w, i);
 		pools[o->owner].out--;
-		w->a->pool_free(o->p, pools[o->owner].m);
+		free_and_wake(w, o->p, pools[o->owner].m);
 		pool_follow(w, &pools[o->owner]);
 		return;
 	}

@@ -141,6 +141,10 @@ static void make(struct world *w, const struct fuzz_call *call, enum maker maker
 		p->m = &p->storage;
 		p->embedded = true;
 		result = init_by(w, p, maker, alloc, release, data);
+		if (p->min_nr < 0 ? result != -EINVAL : result && result != -EINVAL &&
+						       result != -ENOMEM)
+			fuzz_fail("result", "mempool_init says %d of %d elements", result,
+				  p->min_nr);
 	} else {
 		p->m = create_by(w, p, maker, alloc, release, data);
 	}

@@ -41,6 +41,7 @@ struct wcache {
 	struct kmem_cache *k;
 	uint32_t size, align, flags;
 	bool live, ctor;
+	bool plain;           /* nothing speaks against sharing slabs */
 	uint32_t same_as;     /* the handle that this cache was merged into, or its own */
 	/* Of the whole of merged caches, at the first one's handle: */
 	uint32_t users;       /* handles that are live; 0: the cache is destroyed */
