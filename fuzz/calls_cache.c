@@ -125,7 +125,9 @@ static void create_failed(struct world *w, const struct kmem_cache_args *args, u
 	if (!wrong && name == NAME_BLANK && (w->a->caps & CAP_MISUSE) &&
 	    world_drop(w, KIND(NAME_SPACE)) != 1)
 		fuzz_fail("report", "no warning about the blank in the name");
-	if (!wrong && size > (size_t)w->options.arena_mib << 20 && w->reports &&
+	if (!wrong && w->options.arena_mib && size > (size_t)w->options.arena_mib << 20 &&
+	    w->reports && !world_fired(w) && !caches_are_full(w) &&
+	    !memory_is_full(w, PAGE_SIZE << 3, 2) &&
 	    !strstr(w->report[0].text ? w->report[0].text : "", "do not fit"))
 		fuzz_fail("report", "a size above the arena's is refused as \"%s\"",
 			  w->report[0].text ? w->report[0].text : "");

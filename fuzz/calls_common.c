@@ -127,6 +127,8 @@ static void free_run(struct world *w, enum how how, uint32_t by, const struct wo
 	w->a->memory_info(w->pool, &before);
 	call_free(w, how, by, o->p);
 	w->a->memory_info(w->pool, &after);
+	if (after.runs >= before.runs)
+		return;
 	bytes = before.runs - after.runs;
 	if (before.idle + bytes <= (size_t)w->options.idle_kib * 1024 &&
 	    after.idle < before.idle + bytes && fired == fuzz_platform.fired)
