@@ -158,7 +158,8 @@ void cache_create_by(struct world *w, const struct fuzz_call *call, cache_maker 
 		flags &= ~SLAB_PANIC;
 	*c = (struct wcache){ .size = size, .align = args->align, .flags = flags,
 			      .same_as = handle, .ctor = args->ctor != NULL,
-			      .plain = !flags && !args->ctor && !args->usersize };
+			      .plain = maker == made_by && !flags && !args->ctor &&
+				       !args->usersize };
 	w->cache_count = handle + 1;
 	if (flags & SLAB_PANIC)
 		w->may_end = KIND(PANIC);
