@@ -157,6 +157,7 @@ void world_crime(struct world *w, uint32_t kinds, const void *pointer)
 	w->crime_is_fatal = w->options.misuse == SLABPOOL_MISUSE_ABORT;
 	w->crime_known = false;
 	w->crime_is_partial = false;
+	w->crime_cache = NULL;
 	w->crime_digested = w->target->strict && (w->a->caps & CAP_PLATFORM);
 	w->crime_events = w->events;
 	if (w->crime_digested && (!w->call || w->digested_at != w->call->index))
@@ -177,11 +178,24 @@ static void check_unchanged(struct world *w)
 	w->digested_at = w->call ? w->call->index + 1 : 0;
 }
 
+/* What was foretold of an object is void once its slab may have gone. */
+static void look_at_releases(struct world *w)
+{
+	struct slabpool_cache_info info;
+
+	if (!w->crime_cache)
+		return;
+	w->a->cache_info(w->crime_cache, &info);
+	w->crime_known &= info.releases == w->crime_releases;
+	w->crime_cache = NULL;
+}
+
 void world_crime_done(struct world *w)
 {
 	uint32_t kinds = w->crime_kinds;
 
 	w->crime_kinds = 0;
+	look_at_releases(w);
 	if (w->crime_is_fatal)
 		fuzz_fail("report", "the program was not ended after misuse");
 	if (w->options.misuse == SLABPOOL_MISUSE_REPORT) {
@@ -201,6 +215,7 @@ void world_crime_ended(struct world *w)
 	w->crime_kinds = 0;
 	if (!w->crime_is_fatal)
 		fuzz_fail("report", "the program was ended, which the options do not ask for");
+	look_at_releases(w);
 	world_expect(w, kinds, w->crime_pointer);
 	w->crime_known = false;
 	if (!w->crime_is_partial)

@@ -78,6 +78,8 @@ struct world {
 	bool crime_known;            /* what the report must be, to the letter: */
 	struct slabpool_report crime_report;
 	bool crime_is_partial;       /* what goes with it is done */
+	struct kmem_cache *crime_cache;  /* whose slabs may go before the crime, or NULL */
+	uint64_t crime_releases;         /* slabs that it had given back before */
 	bool crime_digested;         /* nothing at all may change: */
 	uint64_t crime_digest, crime_events;
 	uint32_t digested_at;        /* operation before which crime_digest holds; 0: none */
