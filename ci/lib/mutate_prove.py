@@ -3,7 +3,6 @@
 ci/prove would call Frama-C with. Annotations and callers stay: callers see a function by its
 contract, so that a change of its body is theirs only if the contract lets it through."""
 
-import argparse
 import json
 import math
 import os
@@ -53,10 +52,8 @@ class Proofs:
         versions()
         self.least_time = wanted.least_time
         # What proves nothing looks at the units of one machine.
-        machdep = [MACHDEPS[0]] if wanted.list or wanted.report else None
-        self.options = argparse.Namespace(file=None, fct=[], machdep=machdep, jobs=wanted.jobs,
-                                          smoke=False, time_limit=None, cache=False,
-                                          update=False, check=False)
+        machines = ["--machdep", MACHDEPS[0]] if wanted.list or wanted.report else []
+        self.options = prove.arguments(["--jobs", str(wanted.jobs), *machines])
         self.scratch = Scratch(os.path.join(where, "prove"))
         self.gate = prove.Gate(self.options, self.scratch)
         self.gate.parsed = []

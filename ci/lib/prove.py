@@ -35,7 +35,7 @@ FREE_OPTIONS = ("-wp-timeout", "-wp-steps", "-wp-fct-timeout", "-wp-split", "-wp
                 "-wp-max-split", "-wp-unfold-assigns")
 
 
-def arguments():
+def arguments(given=None):
     cli = parser(__doc__)
     cli.add_argument("--smoke", action="store_true",
                      help="instead of proving, look for contradictions: smoke tests of every "
@@ -71,7 +71,7 @@ def arguments():
     cli.add_argument("--report", metavar="DIR", help="write prove.txt and prove.json into DIR")
     cli.add_argument("--list", action="store_true",
                      help="print the files, functions and trusted contracts, and stop")
-    options = cli.parse_args()
+    options = cli.parse_args(given)
     if options.update and (options.fct or options.machdep or options.cache or options.smoke
                            or options.check):
         raise Usage("--update records whole files: use it without --fct, --machdep, --cache, "
