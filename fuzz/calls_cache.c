@@ -2,6 +2,7 @@
 /* kmem_cache_*: the operations, with what the model says must come of them. */
 #include "calls.h"
 #include "events.h"
+#include "rest.h"
 #include "steps.h"
 
 #include <errno.h>
@@ -314,6 +315,7 @@ static void run_shrink(struct world *w, const struct fuzz_call *call)
 	if (info.empty_slabs &&
 	    (!(w->cache[root].flags & SLAB_TYPESAFE_BY_RCU) || w->options.rcu_synchronize))
 		fuzz_fail("result", "%zu empty slabs after shrink", info.empty_slabs);
+	rest_check_trimmed(w);
 }
 
 const struct fuzz_op op_cache_shrink = {

@@ -5,6 +5,7 @@
 #include "events.h"
 #include "inside.h"
 #include "pools.h"
+#include "rest.h"
 #include "steps.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@ const struct fuzz_word gfp_words[] = {
 	{ "NOWAIT|ZERO", "GFP_NOWAIT | __GFP_ZERO", GFP_NOWAIT | __GFP_ZERO },
 	{ "KERNEL|NOWARN", "GFP_KERNEL | __GFP_NOWARN", GFP_KERNEL | __GFP_NOWARN },
 	{ "KERNEL|NOFAIL", "GFP_KERNEL | __GFP_NOFAIL", GFP_KERNEL | __GFP_NOFAIL },
+	{ "KERNEL|DMA", "GFP_KERNEL | __GFP_DMA", GFP_KERNEL | __GFP_DMA },
 	{ NULL, NULL, 0 },
 };
 
@@ -391,6 +393,7 @@ static void run_reap(struct world *w, const struct fuzz_call *call)
 	/* Where idle and other free pages came together, the whole counts as idle. */
 	if (given < gone || (given > gone && !before.idle))
 		fuzz_fail("result", "reap gave %zu bytes back and says %zu", gone, given);
+	rest_check_trimmed(w);
 }
 
 const struct fuzz_op op_reap = {

@@ -5,7 +5,7 @@
  * writes is undone before the next operation.
  */
 #include "calls.h"
-#include "steps.h"
+#include "rest.h"
 #include "default.h"
 
 #include "core/instance.h"
@@ -366,7 +366,7 @@ static void lose_slot(struct kmem_cache *cache, enum lost which)
 		slot->spare = (struct slabpool_magazine){ NULL, 0, 0 };
 		return;
 	}
-	steps_lose((slot->loaded.store != NULL) + (slot->spare.store != NULL));
+	rest_lose_stores((slot->loaded.store != NULL) + (slot->spare.store != NULL));
 	slot->cache = NULL;
 }
 

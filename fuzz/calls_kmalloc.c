@@ -66,6 +66,22 @@ static enum family family_of(size_t size)
 	return size <= KMALLOC_MAX_SIZE ? FAMILY_KMALLOC : FAMILY_VMALLOC;
 }
 
+/* Linux's classes: powers of two from 8 on, 96 and 192. Larger memory is whole pages. */
+static void check_class(const struct world *w, size_t size, size_t usable)
+{
+	size_t class = 8;
+
+	if (!(w->a->caps & CAP_CLASSES) || !size || size > KMALLOC_MAX_CACHE_SIZE)
+		return;
+	while (class < size)
+		class *= 2;
+	if ((class == 128 || class == 256) && size <= class / 4 * 3)
+		class = class / 4 * 3;
+	if (usable != class)
+		fuzz_fail("size", "%zu bytes are of the class of %zu, not %zu", size, usable,
+			  class);
+}
+
 static void taken_shown(enum slabpool_event_kind kind, const void *p, size_t size, size_t align,
 			gfp_t gfp)
 {
@@ -94,6 +110,7 @@ void kmalloc_came(struct world *w, void *p, size_t size, gfp_t gfp, uint32_t han
 	    w->a->size_roundup(size) != fuzz_objects[handle].usable)
 		fuzz_fail("size", "kmalloc_size_roundup(%zu) is %zu, ksize is %zu", size,
 			  w->a->size_roundup(size), fuzz_objects[handle].usable);
+	check_class(w, size, fuzz_objects[handle].usable);
 }
 
 static void kmalloc_one(struct world *w, size_t size, gfp_t gfp, uint32_t handle, bool virt)
@@ -424,6 +441,7 @@ static void run_size_roundup(struct world *w, const struct fuzz_call *call)
 	got = w->a->size_roundup(size);
 	if (got < size || (size && w->a->size_roundup(got) != got))
 		fuzz_fail("size", "kmalloc_size_roundup(%zu) is %zu", size, got);
+	check_class(w, size, got);
 }
 
 const struct fuzz_op op_size_roundup = {

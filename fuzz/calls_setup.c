@@ -187,6 +187,7 @@ static struct slabpool *create_again(struct world *w, enum kind kind)
 	system_commit = platform.commit;
 	if (kind == KIND_NO_DISCARD)
 		platform.commit = commit_without_discard;
+	fuzz_platform.keeps = kind == KIND_NO_DISCARD;
 	if (kind != KIND_NO_OPTIONS)
 		return w->a->create(&platform, &w->options);
 	slabpool_options_init(&w->options);

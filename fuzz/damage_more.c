@@ -207,33 +207,102 @@ static void put(const struct spot *spot, uint64_t value)
 	__builtin_memcpy(spot->place, &u, spot->bytes);
 }
 
+static bool seen_one(struct world *w, struct spot spot)
+{
+	uint64_t was;
+	bool valid;
+
+	if (!spot.place || get(&spot) == spot.wrong)
+		return true;
+	was = get(&spot);
+	put(&spot, spot.wrong);
+	valid = w->a->is_valid(w->pool);
+	put(&spot, was);
+	return !valid;
+}
+
+/* --- a slab in a list where it does not belong, all numbers as they would be if it did --- */
+
+static uint32_t *number_of(struct kmem_cache *cache, uint32_t list)
+{
+	static uint32_t none;
+
+	if (list == LIST_FULL)
+		return &cache->full_slabs;
+	return list == LIST_EMPTY ? &cache->empty_slabs : &none;
+}
+
+static void list_out(struct kmem_cache *cache, struct slab *head)
+{
+	struct slab *table = cache->arena->slab;
+
+	cache->list[head->list] = head->next;
+	--*number_of(cache, head->list);
+	if (head->next != SLAB_NO_SLAB)
+		table[head->next].prev = SLAB_NO_SLAB;
+	else if (head->list == LIST_EMPTY)
+		cache->empty_last = SLAB_NO_SLAB;
+}
+
+static void list_in(struct kmem_cache *cache, struct slab *slab, uint32_t list)
+{
+	struct slab *table = cache->arena->slab;
+	uint32_t which = (uint32_t)(slab - table);
+
+	slab->next = cache->list[list];
+	slab->list = list;
+	cache->list[list] = which;
+	++*number_of(cache, list);
+	if (slab->next != SLAB_NO_SLAB)
+		table[slab->next].prev = which;
+	else if (list == LIST_EMPTY)
+		cache->empty_last = which;
+}
+
+static bool seen_misplaced(struct world *w, struct kmem_cache *cache, unsigned int which)
+{
+	static const uint32_t ends[] = { LIST_PARTIAL_1, LIST_EMPTY, LIST_FULL };
+	uint32_t from = ends[which % 3], to = ends[(which + 1 + which / 3 % 2) % 3];
+	struct slab *table = cache->arena->slab, *head;
+	bool valid;
+
+	for (uint32_t list = 0; from < LIST_EMPTY && list < LIST_EMPTY; list++)
+		if (cache->list[list] != SLAB_NO_SLAB)
+			from = list;
+	if (cache->list[from] == SLAB_NO_SLAB)
+		return true;
+	head = &table[cache->list[from]];
+	list_out(cache, head);
+	list_in(cache, head, to);
+	valid = w->a->is_valid(w->pool);
+	list_out(cache, head);
+	list_in(cache, head, from);
+	return !valid;
+}
+
 static void run_damage_more(struct world *w, const struct fuzz_call *call)
 {
 	static struct spot (*const kinds[])(struct kmem_cache *, unsigned int) = {
 		spot_of_state, spot_of_slab, spot_of_depot, spot_of_magazine, spot_of_run,
 	};
-	uint32_t root = usable_cache(w, call->arg[0]);
-	struct spot spot;
-	uint64_t was;
-	bool valid;
+	uint32_t root = usable_cache(w, call->arg[0]), kind = call->arg[1];
+	struct kmem_cache *cache;
+	bool seen;
 
 	if (root == FUZZ_NONE || !(w->a->caps & CAP_FORK))
 		return;
 	world_check_valid(w);
-	spot = kinds[call->arg[1]](w->cache[root].k, call->arg[2]);
-	if (!spot.place || get(&spot) == spot.wrong)
-		return;
-	was = get(&spot);
-	put(&spot, spot.wrong);
-	valid = w->a->is_valid(w->pool);
-	put(&spot, was);
-	if (valid)
+	cache = w->cache[root].k;
+	seen = kind < sizeof(kinds) / sizeof(kinds[0])
+		       ? seen_one(w, kinds[kind](cache, call->arg[2]))
+		       : seen_misplaced(w, cache, call->arg[2]);
+	if (!seen)
 		fuzz_fail("valid", "is_valid does not see the damage");
 	world_only_looked(w);
 }
 
 const struct fuzz_op op_damage_more = {
 	"damage_more", FUZZ_MAKES_NOTHING, -1, run_damage_more, "/* damage_more: internal */",
-	{ ARG_CACHE, ARG_NUMBER("kind", 0, 4, 0), ARG_NUMBER("which", 0, 9, 0) },
+	{ ARG_CACHE, ARG_NUMBER("kind", 0, 5, 0), ARG_NUMBER("which", 0, 9, 0) },
 	.damages = true,
 };

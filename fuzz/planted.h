@@ -29,6 +29,11 @@ void plant_magazines_flushed(struct fuzz_adapter *a);
 void plant_kept_too_much(struct fuzz_adapter *a);
 void plant_colourless(struct fuzz_adapter *a);
 void plant_store_left(struct fuzz_adapter *a);
+void plant_tag_left(struct fuzz_adapter *a);
+void plant_kmalloc_flagless(struct fuzz_adapter *a);
+void plant_tables_kept(struct fuzz_adapter *a);
+void plant_generous_class(struct fuzz_adapter *a);
+void plant_gfp_forgotten(struct fuzz_adapter *a);
 void plant_steps_reset(void);
 /* planted_threads.c */
 void plant_lock_left_out(struct fuzz_adapter *a);

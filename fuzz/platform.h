@@ -34,6 +34,7 @@ struct fuzz_platform_state {
 	void *record[FUZZ_THREADS];
 	uint64_t now;
 	uint32_t refused;     /* reservations that did not fit the buffer */
+	bool keeps;           /* it cannot drop the contents of what stays committed */
 };
 extern struct fuzz_platform_state fuzz_platform;
 

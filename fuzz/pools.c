@@ -116,12 +116,29 @@ static void meddle(struct world *w, struct wpool *p)
 	}
 }
 
+/* mempool_alloc() asks for elements that nobody zeroes, and is content without: first with what
+ * does not block, then as its caller wants it. */
+static void check_gfp(struct wpool *p, gfp_t gfp)
+{
+	gfp_t wanted = (p->gfp & ~(__GFP_ZERO | __GFP_NOFAIL)) | __GFP_NOMEMALLOC |
+		       __GFP_NORETRY | __GFP_NOWARN;
+
+	if (gfp & __GFP_ZERO)
+		fuzz_fail("reserve", "the backend is asked for zeroed memory");
+	if (!p->asked)
+		return;
+	if (p->attempts++ == 0)
+		wanted &= ~(__GFP_DIRECT_RECLAIM | __GFP_IO);
+	if (gfp != wanted)
+		fuzz_fail("reserve", "attempt %u asks the backend with gfp %#x, not %#x",
+			  p->attempts, gfp, wanted);
+}
+
 static void *custom_alloc(gfp_t gfp, void *data)
 {
 	struct wpool *p = data;
 
-	if (gfp & __GFP_ZERO)
-		fuzz_fail("reserve", "the backend is asked for zeroed memory");
+	check_gfp(p, gfp);
 	if (pool_meddle)
 		meddle(&fuzz_world, p);
 	if (pool_fail_next && pool_fail_after) {

@@ -23,6 +23,9 @@ struct wpool {
 	uint32_t had_from_backend;  /* before this operation */
 	bool backend_failed;     /* a call failed in this operation */
 	bool waited;             /* others used the pool meanwhile */
+	bool asked;              /* by mempool_alloc(), with this gfp, so often */
+	gfp_t gfp;
+	uint32_t attempts;
 	/* What a bulk allocation that runs has got so far: places_n places, empty ones NULL. */
 	void *const *places;
 	uint32_t places_n;

@@ -3,6 +3,7 @@
 #include "calls.h"
 #include "default.h"
 #include "events.h"
+#include "rest.h"
 #include "steps.h"
 #include "world.h"
 
@@ -224,7 +225,7 @@ void world_check(struct world *w)
 {
 	world_check_valid(w);
 	stats_check_all(w, "statistics");
-	steps_check(w);
+	rest_check(w);
 	model_check_all(w);
 }
 
@@ -302,6 +303,7 @@ uint64_t fuzz_run(const struct fuzz_target *target, const uint8_t *data, size_t 
 	w->warned_ctor_zero = w->warned_pool_zero = false;
 	sheaves_reset();
 	steps_reset();
+	rest_reset();
 	w->face = 0;
 	w->wipes = false;
 	w->given_up = false;

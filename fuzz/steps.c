@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See steps.h. Like inside.c this looks at the allocator's structures, and changes nothing. */
 #include "steps.h"
-#include "turns.h"
+#include "rest.h"
 
 #include "core/instance.h"
 #include "core/thread.h"
@@ -33,7 +33,6 @@ struct view {
 
 static struct kmem_cache *cache;
 static struct view before;
-static uint32_t stores_lost;
 
 static uint32_t seconds(const struct world *w)
 {
@@ -115,15 +114,10 @@ static struct view look(const struct world *w)
 	return v;
 }
 
-static bool can_look(const struct world *w)
-{
-	return (w->a->caps & CAP_INSIDE) && !turns_on() && w->pool;
-}
-
 void steps_before(const struct world *w, struct kmem_cache *which)
 {
 	cache = NULL;
-	if (!can_look(w))
+	if (!rest_can_look(w))
 		return;
 	cache = which;
 	before = look(w);
@@ -451,7 +445,7 @@ void steps_before_flush(const struct world *w, const void *ending)
 
 	left_count = 0;
 	left_fired = fuzz_platform.fired;
-	for (struct kmem_cache *c = can_look(w) ? w->pool->first : NULL; c; c = c->next) {
+	for (struct kmem_cache *c = rest_can_look(w) ? w->pool->first : NULL; c; c = c->next) {
 		const struct slabpool_slot *slot = r ? thread_slot_in(r, c) : NULL;
 		uint32_t k = left_count, in_home;
 
@@ -483,90 +477,8 @@ void steps_flushed(struct world *w)
 	left_count = 0;
 }
 
-/* --- at rest --- */
-
-static void check_threads(const struct slabpool *pool)
-{
-	uint32_t users[DEPOT_HOMES] = { 0 };
-
-	for (const struct thread_record *r = pool->threads; r; r = r->next) {
-		if (r->home >= DEPOT_HOMES)
-			fuzz_fail("at rest", "a thread's home is %u", r->home);
-		users[r->home]++;
-	}
-	for (uint32_t k = 0; k < DEPOT_HOMES; k++)
-		if (pool->home_users[k] != users[k])
-			fuzz_fail("at rest", "home %u is that of %u threads, not %u", k, users[k],
-				  pool->home_users[k]);
-}
-
-/* A store in a magazine counts nothing: its magazine does. */
-static void check_stores(const struct kmem_cache *c)
-{
-	for (const struct thread_record *r = c->pool->threads; r; r = r->next) {
-		const struct slabpool_slot *slot = thread_slot_in(r, c);
-
-		if (of_store(slot->loaded.store).count || of_store(slot->spare.store).count)
-			fuzz_fail("at rest", "a store in a magazine of %s counts objects, too",
-				  c->name);
-	}
-}
-
-static void check_colour(const struct kmem_cache *c)
-{
-	if (c->geometry.colours && c->colour_next != c->grows % c->geometry.colours)
-		fuzz_fail("at rest", "slab %llu of %s gets colour %u of %u",
-			  (unsigned long long)c->grows, c->name, c->colour_next,
-			  c->geometry.colours);
-}
-
-void steps_check(struct world *w)
-{
-	if (!can_look(w))
-		return;
-	check_threads(w->pool);
-	for (const struct kmem_cache *c = w->pool->first; c; c = c->next) {
-		check_stores(c);
-		check_colour(c);
-	}
-}
-
 void steps_reset(void)
 {
-	stores_lost = 0;
 	cache = NULL;
 	left_count = 0;
-}
-
-void steps_lose(uint32_t stores)
-{
-	stores_lost += stores;
-}
-
-/* Objects of one of the allocator's own caches that are in use. */
-static size_t held_of(const struct kmem_cache *c)
-{
-	return (size_t)c->slabs * c->geometry.capacity - c->free_objects;
-}
-
-void steps_check_end(struct world *w)
-{
-	size_t stores = 0;
-
-	if (!can_look(w))
-		return;
-	steps_check(w);
-	for (uint32_t k = META_RECORD; k < META_COUNT; k++) {
-		size_t held = held_of(&w->pool->meta[k]);
-
-		if (k >= META_STORE_16 && k <= META_STORE_256)
-			stores += held;
-		else if (held)
-			fuzz_fail("left over", "%zu %s that nobody has any more", held,
-				  k == META_RECORD ? "records" : k == META_TABLE ? "tables"
-										: "names");
-	}
-	if (stores != stores_lost)
-		fuzz_fail("left over", "%zu stores of magazines, %u were lost in a fork", stores,
-			  stores_lost);
 }

@@ -22,11 +22,5 @@ void steps_gave(struct world *w);
  */
 void steps_before_flush(const struct world *w, const void *ending);
 void steps_flushed(struct world *w);
-/* A fork in the wrong moment loses so many empty stores, which nobody can find. */
-void steps_lose(uint32_t stores);
-/* What is true of all structures between two calls, and is_valid() does not look at. */
-void steps_check(struct world *w);
-/* All threads are gone, all caches destroyed, and all was reaped: so is what served them. */
-void steps_check_end(struct world *w);
 
 #endif

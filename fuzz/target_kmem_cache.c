@@ -2,7 +2,7 @@
 /* Targets kmem_cache and kmalloc: their tables, and the end of a program. */
 #include "calls.h"
 #include "default.h"
-#include "steps.h"
+#include "rest.h"
 #include "targets.h"
 
 /* New operations go to the end: what was assembled keeps its meaning. */
@@ -114,7 +114,7 @@ void end_of_program(struct world *w)
 		return;
 	w->a->reap(w->pool);
 	w->a->for_each_cache(w->pool, nothing_left, NULL);
-	steps_check_end(w);
+	rest_check_end(w);
 	w->a->memory_info(w->pool, &memory);
 	if (memory.runs || memory.idle || memory.reclaimable)
 		fuzz_fail("left over", "%zu bytes in runs, %zu idle, %zu reclaimable", memory.runs,

@@ -320,7 +320,11 @@ static void run_alloc(struct world *w, const struct fuzz_call *call)
 	pool_before(w, p);
 	before = p->m->curr_nr;
 	world_act(w);
+	p->asked = true;
+	p->gfp = gfp;
+	p->attempts = 0;
 	got = w->a->pool_alloc(p->m, gfp);
+	p->asked = false;
 	if ((gfp & __GFP_ZERO) && world_drop(w, KIND(POOL_ZERO)) != !w->warned_pool_zero &&
 	    (w->a->caps & CAP_MISUSE))
 		fuzz_fail("report", "the message about __GFP_ZERO comes once");
