@@ -6,6 +6,7 @@
 #include "core/thread.h"
 #include "default.h"
 #include "events.h"
+#include "rest.h"
 
 #include <slabpool/layout.h>
 
@@ -290,8 +291,10 @@ static void on_buffer(struct world *w, size_t bytes, bool quiet)
 	pool = slabpool_create(&platform, &options);
 	if (!pool && bytes >= 1u << 19 && !options.arena_mib)
 		fuzz_fail("null", "no instance in %zu bytes", bytes);
-	if (pool)
+	if (pool) {
+		rest_check_instance(pool);
 		align_in(pool);
+	}
 	lines_out = 0;
 	if (pool && bytes >= 1u << 19)
 		live(pool);

@@ -212,20 +212,24 @@ void rest_check_trimmed(struct world *w)
 
 /* --- all of it --- */
 
-void rest_check(struct world *w)
+void rest_check_instance(const struct slabpool *pool)
 {
-	if (!rest_can_look(w))
-		return;
-	check_threads(w->pool);
-	check_kmalloc(w->pool);
-	for (const struct kmem_cache *c = w->pool->first; c; c = c->next) {
+	check_threads(pool);
+	check_kmalloc(pool);
+	for (const struct kmem_cache *c = pool->first; c; c = c->next) {
 		check_stores(c);
 		check_colour(c);
 		check_place(c);
 	}
 	for (uint32_t k = 0; k < INSTANCE_ARENAS; k++)
-		if (w->pool->arena_made[k])
-			check_arena(w->pool, &w->pool->arena[k]);
+		if (pool->arena_made[k])
+			check_arena(pool, &pool->arena[k]);
+}
+
+void rest_check(struct world *w)
+{
+	if (rest_can_look(w))
+		rest_check_instance(w->pool);
 }
 
 /* Objects of one of the allocator's own caches that are in use. */

@@ -15,6 +15,7 @@ bool rest_can_look(const struct world *w);
 /* A fork in the wrong moment loses so many empty stores, which nobody can find. */
 void rest_lose_stores(uint32_t stores);
 void rest_check(struct world *w);
+void rest_check_instance(const struct slabpool *pool);
 /* All was trimmed: of tables nothing is left that only free pages without memory need. */
 void rest_check_trimmed(struct world *w);
 /* All threads are gone, all caches destroyed, and all was reaped: so is what served them. */
