@@ -269,6 +269,8 @@ static void align_in(struct slabpool *pool)
 	kmem_cache_destroy(cache);
 }
 
+#define BUFFER_LEAST ((size_t)1 << 16)   /* bytes that are enough for an instance */
+
 static void on_buffer(struct world *w, size_t bytes, bool quiet)
 {
 	static unsigned char memory[1u << 20] SLABPOOL_ALIGNED(4096);
@@ -289,7 +291,7 @@ static void on_buffer(struct world *w, size_t bytes, bool quiet)
 	if (quiet)
 		platform.report = NULL;
 	pool = slabpool_create(&platform, &options);
-	if (!pool && bytes >= 1u << 19 && !options.arena_mib)
+	if (!pool && bytes >= BUFFER_LEAST && !options.arena_mib)
 		fuzz_fail("null", "no instance in %zu bytes", bytes);
 	if (pool) {
 		rest_check_instance(pool);

@@ -38,11 +38,23 @@ static void free_and_wake(struct world *w, void *element, mempool_t *m)
 		fuzz_fail("reserve", "an element came back, and who waits for it is not woken");
 }
 
+/* Nobody is woken for nothing. */
+static void free_none(struct world *w, mempool_t *m)
+{
+	void *none[1] = { NULL };
+	uint32_t wakes = fuzz_platform.wakes;
+
+	if (w->a->pool_free_bulk(m, none, 0) || fuzz_platform.wakes != wakes)
+		fuzz_fail("reserve", "no elements come back, and who waits is woken");
+}
+
 /* While the core waits somebody gives an element back; or else the backends recover. */
 static void on_wait(struct world *w)
 {
 	for (uint32_t i = 0; i < pools_made; i++)
 		pools[i].waited = true;
+	if ((w->a->caps & CAP_INSIDE) && asking && asking->live)
+		free_none(w, asking->m);
 	pool_fail_next = 0;
 	if (++waits < 3)
 		return;
