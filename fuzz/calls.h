@@ -109,7 +109,7 @@ bool sheaves_there(void);
 void sheaves_return(struct world *w);
 /* Options, platforms, descriptions: calls_setup.c. */
 extern const struct fuzz_op op_options, op_second, op_constants, op_layout, op_dump,
-	op_dump_foreign, op_reopen, op_clock_far;
+	op_dump_foreign, op_reopen, op_reopen_large, op_clock_far;
 /* Overwritten memory: calls_damage.c. */
 extern const struct fuzz_op op_stray, op_doubt, op_riddle, op_fork_inside, op_damage_more;
 

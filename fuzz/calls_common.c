@@ -123,8 +123,8 @@ static void call_free(struct world *w, enum how how, uint32_t by, void *p)
 static void free_run(struct world *w, enum how how, uint32_t by, const struct wobject *o)
 {
 	struct slabpool_memory_info before, after;
+	size_t bytes, allowed = (size_t)w->options.idle_kib * 1024;
 	uint32_t fired = fuzz_platform.fired;
-	size_t bytes;
 
 	w->a->memory_info(w->pool, &before);
 	call_free(w, how, by, o->p);
@@ -132,8 +132,11 @@ static void free_run(struct world *w, enum how how, uint32_t by, const struct wo
 	if (after.runs >= before.runs)
 		return;
 	bytes = before.runs - after.runs;
-	if (before.idle + bytes <= (size_t)w->options.idle_kib * 1024 &&
-	    after.idle < before.idle + bytes && fired == fuzz_platform.fired)
+	if (bytes > allowed && !before.idle && after.idle)
+		fuzz_fail("statistics", "%zu bytes stay of a run of %zu, allowed are %zu",
+			  after.idle, bytes, allowed);
+	if (before.idle + bytes <= allowed && after.idle < before.idle + bytes &&
+	    fired == fuzz_platform.fired)
 		fuzz_fail("statistics", "of %zu bytes and %zu idle ones %zu stay, allowed are "
 			  "%u KiB", bytes, before.idle, after.idle, w->options.idle_kib);
 }

@@ -57,6 +57,8 @@ static size_t natural(const struct world *w, size_t size)
 		most &= most - 1;
 	if (!(w->a->caps & CAP_CLASSES) || size < 8 || (size & (size - 1)))
 		return 8;
+	if (size > KMALLOC_MAX_SIZE)
+		return PAGE_SIZE;
 	return size < most ? size : most;
 }
 

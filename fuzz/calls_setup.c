@@ -195,12 +195,13 @@ static struct slabpool *create_again(struct world *w, enum kind kind)
 	return w->a->create(&platform, NULL);
 }
 
-static void run_reopen(struct world *w, const struct fuzz_call *call)
+static bool may_reopen(const struct world *w, const struct fuzz_call *call)
 {
-	struct slabpool_options *o = &w->options;
+	return (w->a->caps & CAP_FACES) && call->index == 1;
+}
 
-	if (!(w->a->caps & CAP_FACES) || call->index != 1)
-		return;
+static void reopen(struct world *w, enum kind kind)
+{
 	world_act(w);
 	w->a->destroy(w->pool);
 	default_use(NULL);
@@ -208,22 +209,45 @@ static void run_reopen(struct world *w, const struct fuzz_call *call)
 		fuzz_fail("left over", "%u reservations and %u locks of an unused instance",
 			  fuzz_platform.reservations, fuzz_platform.locks_made);
 	events_open(false);
-	o->retain_ms = call->arg[1];
-	o->depot_kib = call->arg[2];
-	o->max_caches = call->arg[3];
-	w->pool = create_again(w, (enum kind)kind_words[call->arg[0]].value);
+	w->pool = create_again(w, kind);
 	/* Its end would be the program's: nothing more can be done. */
 	if (!w->pool)
 		world_give_up(w);
 	/* Fewer where there is little memory. */
-	o->max_caches = w->pool->options.max_caches;
+	w->options.max_caches = w->pool->options.max_caches;
 	default_use(w->pool);
+}
+
+static void run_reopen(struct world *w, const struct fuzz_call *call)
+{
+	if (!may_reopen(w, call))
+		return;
+	w->options.retain_ms = call->arg[1];
+	w->options.depot_kib = call->arg[2];
+	w->options.max_caches = call->arg[3];
+	reopen(w, (enum kind)kind_words[call->arg[0]].value);
 }
 
 const struct fuzz_op op_reopen = {
 	"reopen", FUZZ_MAKES_NOTHING, -1, run_reopen, "reopen($0, $1, $2, $3)",
 	{ ARG_CHOICE("as", kind_words), ARG_NUMBER("retain_ms", 0, 20000, 10000),
 	  ARG_NUMBER("depot_kib", 0, 262144, 262144), ARG_NUMBER("max_caches", 64, 8192, 256) },
+};
+
+/* Memory for runs of more than the largest power of two, and for many of them idle. */
+static void run_reopen_large(struct world *w, const struct fuzz_call *call)
+{
+	if (!may_reopen(w, call))
+		return;
+	w->options.arena_mib = call->arg[0];
+	w->options.idle_kib = call->arg[1];
+	reopen(w, KIND_FURTHER);
+}
+
+const struct fuzz_op op_reopen_large = {
+	"reopen_large", FUZZ_MAKES_NOTHING, -1, run_reopen_large, "reopen_large($0, $1)",
+	{ ARG_NUMBER("arena_mib", 1, 24, 24), ARG_NUMBER("idle_kib", 0, 32768, 16384) },
+	.seldom = true,
 };
 
 /* --- a second instance, on one of the library's own platforms --- */

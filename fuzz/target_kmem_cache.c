@@ -38,7 +38,7 @@ static const struct fuzz_op *const kmalloc_ops[] = {
 	&op_take, &op_give, &op_resize_by, &op_pages_take, &op_pages_give, &op_dump,
 	&op_dump_foreign, &op_options, &op_constants, &op_layout, &op_reopen,
 	&op_faults,
-	&op_riddle,
+	&op_riddle, &op_reopen_large,
 };
 
 const struct fuzz_target fuzz_target_kmalloc = {
