@@ -243,7 +243,8 @@ def script(results, step, command, absent="is not there"):
     status, _ = run([path, *command[1:]], log=log, timeout=3600)
     add_counts(results, step, status, log, time.monotonic() - begin)
     if results.steps[-1]["failed"]:
-        say(tail(log, 60))
+        said = re.findall(r"^not ok .*\n(?:# .*\n)*", tail(log, 100000), re.M)
+        say("".join(said) + tail(log, 60))
 
 
 def add_counts(results, step, status, log, seconds):
