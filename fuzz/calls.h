@@ -6,7 +6,7 @@
 #include "world.h"
 
 extern const struct fuzz_word gfp_words[];
-#define ARG_GFP { "gfp", FUZZ_CHOICE, 0, 0, 0, gfp_words }
+#define ARG_GFP { "gfp", FUZZ_CHOICE, 0, 7, 0, gfp_words }
 #define ARG_OBJECT { "object", FUZZ_OBJECT, 0, 0, 0, NULL }
 #define ARG_CACHE { "cache", FUZZ_CACHE, 0, 0, 0, NULL }
 #define ARG_POOL { "pool", FUZZ_POOL, 0, 0, 0, NULL }

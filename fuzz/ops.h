@@ -65,7 +65,7 @@ struct fuzz_word {
 struct fuzz_arg {
 	const char *name;
 	enum fuzz_kind kind;
-	uint32_t low, high, standard;   /* numbers; for choices high is the last index */
+	uint32_t low, high, standard;   /* numbers; choices: high words in version 0 (0: all) */
 	const struct fuzz_word *names;
 };
 

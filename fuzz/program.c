@@ -71,10 +71,10 @@ uint32_t fuzz_names(const struct fuzz_arg *arg)
 }
 
 /* Values that the argument can take. */
-static uint64_t span_of(const struct fuzz_arg *arg)
+static uint64_t span_of(const struct fuzz_arg *arg, uint32_t version)
 {
 	if (arg->kind == FUZZ_CHOICE)
-		return fuzz_names(arg);
+		return version == 0 && arg->high ? arg->high : fuzz_names(arg);
 	return (uint64_t)arg->high - arg->low + 1;
 }
 
@@ -103,7 +103,7 @@ static uint32_t decode_arg(struct fuzz_program *program, const struct fuzz_arg *
 		raw = next_varint(program);
 		return made ? made - 1 - raw % made : FUZZ_NONE;
 	default:
-		span = span_of(arg);
+		span = span_of(arg, program->version);
 		raw = span <= 256 ? next_byte(program) : next_varint(program);
 		return arg->low + (uint32_t)(((uint64_t)(arg->standard - arg->low) + raw) % span);
 	}
@@ -192,7 +192,7 @@ static size_t encode_arg(const struct fuzz_program *program, const struct fuzz_a
 		raw = program->made[FUZZ_MAKES_OBJECT];
 		return put_varint(bytes, value < raw ? raw - 1 - value : 0);
 	default:
-		span = span_of(arg);
+		span = span_of(arg, FUZZ_VERSION);
 		raw = (uint32_t)((value - (uint64_t)arg->standard + span) % span);
 		if (span > 256)
 			return put_varint(bytes, raw);

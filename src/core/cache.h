@@ -52,7 +52,6 @@ struct kmem_cache {
 	bool confirm;           /* every free confirms slab and index */
 	bool zero_on_free;
 	bool zeroed;            /* a new slab reads zero, and what is freed reads zero again */
-	uint32_t generation;    /* how often this descriptor was reused */
 	struct slabpool *pool;
 	struct arena *arena;
 	struct geometry geometry;

@@ -41,7 +41,7 @@ void check_report(struct slabpool *pool, const struct slabpool_report *report)
 	}
 }
 
-static const struct check_description nothing = { .slab = SLAB_NO_SLAB, .index = SLAB_NO_OBJECT };
+static const struct check_description nothing = { .index = SLAB_NO_OBJECT };
 
 /* The run that holds a page of the arena: the entry of its first page holds its length. */
 /*@ requires arena: arena_open(arena);
@@ -88,7 +88,6 @@ static struct check_description describe_run(const struct arena *arena, uint32_t
     terminates always: \true;
     exits never: \false;
     assigns \nothing;
-    ensures slab: \result.slab == which;
     ensures cache: \result.cache == arena->slab[which].owner;
     ensures object: \result.start != 0 ==> \result.start ==
       arena->address + object_start(arena, which, \result.index);
@@ -101,7 +100,6 @@ static struct check_description describe_object(struct arena *arena, uint32_t wh
 	struct check_description out = nothing;
 	uint32_t index = lookup_object(arena, which, offset);
 
-	out.slab = which;
 	out.cache = arena->slab[which].owner;
 	if (index == SLAB_NO_OBJECT)
 		return out;

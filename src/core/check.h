@@ -50,7 +50,7 @@ struct check_description {
 	uintptr_t start;            /* of the object or run that holds it, or 0 */
 	uint32_t state;             /* of the object's first granule */
 	size_t bytes;               /* of the object or run */
-	uint32_t slab, index;
+	uint32_t index;
 };
 
 #include "../../proofs/logic/Check.acsl"

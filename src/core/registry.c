@@ -58,7 +58,7 @@ SLABPOOL_UNDER(instance_locks)
 static struct kmem_cache *descriptor_get(struct slabpool *pool)
 {
 	struct kmem_cache *cache = pool->retired;
-	uint32_t id, generation, shift;
+	uint32_t id, shift;
 
 	if (pool->retired_count <= RETIRED_KEEP && pool->next_id < pool->options.max_caches) {
 		cache = meta_alloc(pool, META_CACHE);
@@ -74,11 +74,9 @@ static struct kmem_cache *descriptor_get(struct slabpool *pool)
 	pool->retired = cache->next;
 	pool->retired_count--;
 	id = cache->id;
-	generation = cache->generation + 1;
 	shift = cache->hot.granule_shift;
 	memset(cache, 0, sizeof(*cache));
 	cache->id = id;
-	cache->generation = generation;
 	/* Who still has the old handle may use it, also if no new cache comes of this. */
 	cache->hot.granule_shift = shift;
 	return cache;
