@@ -334,6 +334,9 @@ const struct fuzz_op op_kvrealloc = {
 	{ ARG_OBJECT, SIZE_ARG, ARG_GFP },
 };
 
+/* slabpool_kmemalign() aligns to no more than this. */
+#define MOST_ALIGNED ((size_t)4 << 20)
+
 static void run_kmemalign(struct world *w, const struct fuzz_call *call)
 {
 	size_t align = (size_t)1 << call->arg[0], size = call->arg[1];
@@ -346,7 +349,8 @@ static void run_kmemalign(struct world *w, const struct fuzz_call *call)
 	p = w->a->kmemalign(w->pool, align, size, gfp);
 	taken_shown(SLABPOOL_EVENT_KMEMALIGN, p, size, align, gfp);
 	if (!p) {
-		null_check(w, FUZZ_NONE, (size > align ? size : align) + PAGE_SIZE * 32, gfp, 1);
+		null_check(w, FUZZ_NONE, align > MOST_ALIGNED ? SIZE_MAX :
+			   (size > align ? size : align) + PAGE_SIZE * 32, gfp, 1);
 		return;
 	}
 	model_new(w, call->first, family_of(size), 0, p, size ? size : 1, align, gfp);

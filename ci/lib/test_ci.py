@@ -296,6 +296,10 @@ def ci_run(t):
     status, last, text = steps("step a no-such-command\nstep b true\n")
     t.ok(".ci/run counts a command that is not there", (status, last) ==
          (1, "1 passed, 1 failed"), text)
+    status, last, text = steps("step a sh -c 'echo the reason; echo 1 passed, 1 failed; exit 1'\n"
+                               "step b sh -c 'seq 1000'\n")
+    t.ok(".ci/run shows again how what failed had ended", "the reason" in text[text.rfind("1000"):]
+         and last == "2 passed, 1 failed", text[-500:])
     status, last, text = steps("true\n")
     t.ok(".ci/run without a check fails", (status, last) == (1, "0 passed, 0 failed"), text)
     lines = [line for line in text.splitlines() if re.match(r"\d+ passed", line)]

@@ -144,7 +144,8 @@ SLABPOOL_API void *slabpool_kvrealloc(struct slabpool *pool, const void *object,
 				      gfp_t gfp);
 SLABPOOL_API void slabpool_kvfree(struct slabpool *pool, const void *object);
 /** Memory of @p size bytes aligned to @p align (a power of two), to be freed with kfree() or
- * kvfree(); NULL if it cannot be had. */
+ * kvfree(); NULL if it cannot be had. An alignment of more than 4 MiB never can, nor one of more
+ * than arena_mib; an arena of less than 1 MiB aligns to an eighth of itself at the most. */
 SLABPOOL_API void *slabpool_kmemalign(struct slabpool *pool, size_t align, size_t size, gfp_t gfp);
 SLABPOOL_API void *slabpool_alloc_pages(struct slabpool *pool, gfp_t gfp, unsigned int order);
 SLABPOOL_API void slabpool_free_pages(struct slabpool *pool, void *address, unsigned int order);
