@@ -31,6 +31,7 @@ struct fuzz_platform_state {
 	uint32_t locks_held;
 	uint32_t wakes;       /* of who waits */
 	unsigned int thread;  /* whose turn it is */
+	uint32_t turns;       /* handed over */
 	void *record[FUZZ_THREADS];
 	uint64_t now;
 	uint32_t refused;     /* reservations that did not fit the buffer */

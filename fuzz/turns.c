@@ -12,12 +12,18 @@
 /* As the kernel numbers them: not every libc comes with the kernel's headers. */
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
+#define CPUS_MOST 4096u
+/* Turns of an input after which they change at one point of SELDOM, no longer of OFTEN: where
+ * memory is full, each allocation takes the lock of every cache, and seconds would go by. */
+#define MANY_TURNS 65536u
+#define OFTEN 2u
+#define SELDOM 64u
 
 static struct {
-	uint32_t turn;             /* whose it is; a futex */
+	uint32_t turn[TURNS_MOST]; /* 1: it is this thread's; each a futex */
 	uint32_t left;             /* threads that are not done */
 	bool done[TURNS_MOST];
-	unsigned int threads;
+	unsigned int threads, cpu;
 	uint32_t series;
 	bool on;
 	void (*body)(void *context, unsigned int k);
@@ -88,18 +94,16 @@ bool turns_on(void)
 
 static void hand_to(uint32_t next)
 {
-	if (next != NOBODY)
-		fuzz_platform.thread = next;
-	__atomic_store_n(&turns.turn, next, __ATOMIC_RELEASE);
-	syscall(SYS_futex, &turns.turn, FUTEX_WAKE_PRIVATE, TURNS_MOST + 1, NULL, NULL, 0);
+	fuzz_platform.thread = next;
+	__atomic_store_n(&turns.turn[next], 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &turns.turn[next], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 static void wait_for(uint32_t mine)
 {
-	uint32_t now;
-
-	while ((now = __atomic_load_n(&turns.turn, __ATOMIC_ACQUIRE)) != mine)
-		syscall(SYS_futex, &turns.turn, FUTEX_WAIT_PRIVATE, now, NULL, NULL, 0);
+	while (!__atomic_load_n(&turns.turn[mine], __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, &turns.turn[mine], FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	turns.turn[mine] = 0;
 }
 
 /* The thread that is so many places behind this one among those that are not done. */
@@ -119,6 +123,7 @@ static void switch_to(uint32_t next)
 {
 	unsigned int mine = self;
 
+	fuzz_platform.turns++;
 	hand_to(next);
 	wait_for(mine);
 }
@@ -131,14 +136,15 @@ static uint32_t draw(void)
 
 void turns_point(void)
 {
-	uint32_t number, next;
+	uint32_t one_of, number, next;
 
 	if (!turns.on || turns.left < 2)
 		return;
+	one_of = fuzz_platform.turns < MANY_TURNS ? OFTEN : SELDOM;
 	number = draw();
-	if (number & 1)
+	if (number % one_of)
 		return;
-	next = other((number >> 1) % (turns.left - 1));
+	next = other(number / one_of % (turns.left - 1));
 	if (next != NOBODY)
 		switch_to(next);
 }
@@ -153,8 +159,22 @@ bool turns_give_up(void)
 	return true;
 }
 
+/* As one of them runs at a time, they are quicker on one processor: a turn that goes to another
+ * one has to wake that up. Where it cannot be chosen they run where they are put. */
+static void share_processor(void)
+{
+	const unsigned int bits = 8 * sizeof(unsigned long);
+	unsigned long allowed[CPUS_MOST / (8 * sizeof(unsigned long))] = { 0 };
+
+	if (turns.cpu >= CPUS_MOST)
+		return;
+	allowed[turns.cpu / bits] = 1ul << turns.cpu % bits;
+	syscall(SYS_sched_setaffinity, 0, sizeof(allowed), allowed);
+}
+
 static void *thread_main(void *argument)
 {
+	share_processor();
 	self = (unsigned int)(uintptr_t)argument;
 	wait_for(self);
 	turns_acquire(&turns);
@@ -163,8 +183,6 @@ static void *thread_main(void *argument)
 	turns.done[self] = true;
 	if (--turns.left)
 		hand_to(other(draw() % turns.left));
-	else
-		hand_to(NOBODY);
 	return NULL;
 }
 
@@ -177,10 +195,12 @@ void turns_run(unsigned int threads, uint32_t seed, void (*body)(void *context, 
 	turns.series = seed;
 	turns.body = body;
 	turns.context = context;
-	turns.turn = NOBODY;
 	turns.on = true;
+	if (syscall(SYS_getcpu, &turns.cpu, NULL, NULL))
+		turns.cpu = CPUS_MOST;
 	for (unsigned int k = 0; k < threads; k++) {
 		turns.done[k] = false;
+		turns.turn[k] = 0;
 		if (pthread_create(&thread[k], NULL, thread_main, (void *)(uintptr_t)k))
 			fuzz_fail("platform", "no thread");
 	}
