@@ -116,6 +116,27 @@ static void check_tags(const struct slabpool *pool, const struct arena *arena)
 	}
 }
 
+/* Slabs are filed by quarters of their objects that are free, so that the fullest is used first. */
+static void check_lists(const struct arena *arena)
+{
+	for (uint32_t k = 0; k < arena->slab_count; k++) {
+		const struct slab *s = &arena->slab[k];
+		uint32_t quarter = s->capacity / 4, list = LIST_PARTIAL_0;
+
+		if (s->cache == UINT32_MAX)
+			continue;
+		if (s->free_count == 0)
+			list = LIST_FULL;
+		else if (s->free_count == s->capacity)
+			list = LIST_EMPTY;
+		else if (quarter && (s->free_count - 1) / quarter < 3)
+			list = LIST_PARTIAL_3 + (s->free_count - 1) / quarter;
+		if (s->list != list)
+			fuzz_fail("at rest", "a slab with %u of %u objects free is in list %u",
+				  s->free_count, s->capacity, s->list);
+	}
+}
+
 /* Largest alignment that costs an arena at most a part of its pages, up to the largest run. */
 static void check_base(const struct arena *arena)
 {
@@ -145,6 +166,7 @@ static void check_tables(const struct arena *arena)
 static void check_arena(const struct slabpool *pool, const struct arena *arena)
 {
 	check_tags(pool, arena);
+	check_lists(arena);
 	check_base(arena);
 	check_tables(arena);
 }

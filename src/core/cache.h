@@ -15,7 +15,7 @@
 
 /* The lists that a slab is in: partial ones by fullness, fullest first. */
 enum cache_list {
-	LIST_PARTIAL_3,  /* less than a quarter of the objects free */
+	LIST_PARTIAL_3,  /* at most a quarter of the objects free */
 	LIST_PARTIAL_2,
 	LIST_PARTIAL_1,
 	LIST_PARTIAL_0,
