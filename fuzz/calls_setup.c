@@ -334,6 +334,72 @@ static void on_buffer(struct world *w, size_t bytes, bool quiet)
 	slabpool_bare_output(NULL, NULL);
 }
 
+/* --- a second instance on a system whose memory goes to others while it is opened --- */
+
+#define PROBED ((size_t)16 << 20)   /* bytes that a system with room for several arenas has */
+#define SCARCE_LEAST ((size_t)64 << 12) /* enough for the arenas after the first */
+#define INSTANCE_QUARTERS 8u
+static unsigned char promise;       /* what a probe gets for them */
+static struct {
+	struct slabpool_platform buffer;
+	size_t most;                /* bytes that were to be had, and went back */
+	struct rest_quarter quarter[INSTANCE_QUARTERS];
+	size_t quarters;
+	size_t left;                /* bytes once the first arena is made */
+} scarce;
+
+static void *scarce_reserve(void *context, size_t bytes, size_t align)
+{
+	struct slabpool_buffer *state = context;
+	void *address = bytes == PROBED ? &promise
+					: scarce.buffer.reserve(context, bytes, align);
+
+	if (address && scarce.most && scarce.quarters < INSTANCE_QUARTERS) {
+		scarce.quarter[scarce.quarters++] = (struct rest_quarter){ address, scarce.most };
+		if (state->bytes > state->used + scarce.left)
+			state->bytes = state->used + scarce.left;
+	}
+	scarce.most = 0;
+	return address;
+}
+
+static void scarce_unreserve(void *context, void *address, size_t bytes)
+{
+	if (address == &promise)
+		return;
+	scarce.most = bytes;
+	scarce.buffer.unreserve(context, address, bytes);
+}
+
+/* Of what is to be had, each arena takes a quarter: the others want some, too. */
+static void on_scarce(size_t left)
+{
+	static unsigned char memory[1u << 20] SLABPOOL_ALIGNED(4096);
+	struct slabpool_platform platform;
+	struct slabpool_options options;
+	struct slabpool_buffer state;
+	struct slabpool *pool;
+
+	slabpool_options_init(&options);
+	options.max_caches = 64;
+	slabpool_platform_buffer(&platform, &state, memory, sizeof(memory));
+	scarce.left = left;
+	scarce.buffer = platform;
+	scarce.most = scarce.quarters = 0;
+	platform.reserve = scarce_reserve;
+	platform.unreserve = scarce_unreserve;
+	pool = slabpool_create(&platform, &options);
+	if (!pool && left >= SCARCE_LEAST)
+		fuzz_fail("null", "no instance where %zu bytes are left", left);
+	if (pool) {
+		rest_check_quarters(pool, scarce.quarter, scarce.quarters);
+		rest_check_instance(pool);
+	}
+	slabpool_destroy(pool);
+	if (state.pieces || state.used)
+		fuzz_fail("left over", "%zu pieces of a scarce buffer", state.pieces);
+}
+
 /* Real address space: too slow to be tried often. */
 static void on_system(void)
 {
@@ -359,6 +425,8 @@ static void run_second(struct world *w, const struct fuzz_call *call)
 	world_act(w);
 	if (call->arg[1] == 255)
 		on_system();
+	else if (call->arg[1] == 239)
+		on_scarce((size_t)call->arg[0] << 12);
 	else if (call->arg[1] >= 240)
 		on_buffer(w, (size_t)call->arg[0] << 12, call->arg[1] == 254);
 }

@@ -4,6 +4,7 @@
 #include "turns.h"
 
 #include "core/instance.h"
+#include "core/layout.h"
 #include "core/thread.h"
 
 #define LINE 64u             /* bytes of the processor's cache that go together */
@@ -169,6 +170,29 @@ static void check_arena(const struct slabpool *pool, const struct arena *arena)
 	check_lists(arena);
 	check_base(arena);
 	check_tables(arena);
+}
+
+#define LEAST_PAGES 4u       /* that an arena has */
+
+static void check_quarter(const struct arena *arena, size_t most)
+{
+	uint32_t pages = arena->pages > LEAST_PAGES ? 4 * arena->pages : LEAST_PAGES;
+	struct arena_layout layout = { 0 };
+
+	while (layout.end < most && pages < 4 * arena->pages + 4)
+		layout_choose(&layout, pages++, arena->granule_shift);
+	if (layout.end != most || arena->pages < LEAST_PAGES)
+		fuzz_fail("at rest", "an arena of %u pages is no quarter of %zu bytes",
+			  arena->pages, most);
+}
+
+void rest_check_quarters(const struct slabpool *pool, const struct rest_quarter *quarter, size_t n)
+{
+	for (uint32_t k = 0; k < INSTANCE_ARENAS; k++)
+		for (size_t i = 0; i < n; i++)
+			if (pool->arena_made[k] &&
+			    pool->arena[k].reservation == quarter[i].address)
+				check_quarter(&pool->arena[k], quarter[i].most);
 }
 
 /* --- what a trim leaves --- */

@@ -16,6 +16,13 @@ bool rest_can_look(const struct world *w);
 void rest_lose_stores(uint32_t stores);
 void rest_check(struct world *w);
 void rest_check_instance(const struct slabpool *pool);
+/* Where a reservation took a quarter of what could be had. */
+struct rest_quarter {
+	void *address;
+	size_t most;  /* bytes that could be had */
+};
+/* What the instance's arenas took is that. */
+void rest_check_quarters(const struct slabpool *pool, const struct rest_quarter *quarter, size_t n);
 /* All was trimmed: of tables nothing is left that only free pages without memory need. */
 void rest_check_trimmed(struct world *w);
 /* All threads are gone, all caches destroyed, and all was reaped: so is what served them. */

@@ -16,7 +16,8 @@ conditions) and looks whether anything notices.
 
 Of a sample, seeded and stratified by file and operator, the score is killed / (all - equivalent),
 with its 95 % confidence interval. Equivalent are those that gcc -O1 compiles to the code of the
-original (they are not drawn) and those that proofs/equivalent.csv names, with the reason. Results
+original (they are not drawn) and those that proofs/equivalent.csv names, with the reason; where that
+is that this program never asks for the difference, a proof has to see it all the same. Results
 are kept in proofs/mutants.csv, fuzz/mutants.csv and fuzz/mutants-fuzzed.csv after each mutant: a
 run that was cut short goes on where it was, and a function that changed is looked at anew.
 
@@ -265,7 +266,7 @@ class Mutation:
         by_outcome = {}
         for mutant in self.sample:
             outcome = self.outcome(mutant)
-            if outcome in ("survived", "timeout") and self.equivalent.has(mutant):
+            if outcome in ("survived", "timeout") and self.equivalent.has(mutant, self.options.by):
                 outcome = "equivalent"
             by_outcome.setdefault(outcome, []).append(mutant)
         killed, left = len(by_outcome.get("killed", ())), len(by_outcome.get(None, ()))
@@ -283,7 +284,7 @@ class Mutation:
         share = 100 * killed / judged if judged else 0.0
         say(f"\nkilled {killed} of {judged} by {self.options.by}, {same} equivalent: "
             f"{share:.1f} % (95 % confidence: {100 * low:.1f} to {100 * high:.1f} %)")
-        problems = self.equivalent.problems(self.everything, self.paths, self.stores.values())
+        problems = self.equivalent.problems(self.everything, self.paths, self.stores)
         if left:
             problems.append(f"{left} mutants of the sample have no result yet: run ci/mutate again")
         if not judged:

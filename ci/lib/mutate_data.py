@@ -9,7 +9,8 @@ from common import Failure
 from mutate_source import digest
 
 COLUMNS = ["id", "change", "outcome", "by", "seconds", "code"]
-EQUIVALENT_COLUMNS = ["id", "change", "reason"]
+EQUIVALENT_COLUMNS = ["id", "change", "where", "reason"]
+WHERE = ("function", "program")
 OUTCOMES = ("killed", "survived", "timeout", "equivalent")
 
 
@@ -95,14 +96,17 @@ def order(name):
 
 
 class Equivalent:
-    """Mutants that a person judged to be the same program."""
+    """Mutants that a person judged to do the same: the function wherever it is called, or this
+    program, whose callers never ask for the difference. A proof of the function's contract may
+    tell the latter, and then it counts as killed there; no run may."""
 
     def __init__(self, path):
         self.path = path
         self.rows = {row["id"]: row for row in load(path, EQUIVALENT_COLUMNS)}
 
-    def has(self, mutant):
-        return mutant.id in self.rows
+    def has(self, mutant, by):
+        row = self.rows.get(mutant.id)
+        return row is not None and (row["where"] == "function" or by != "proofs")
 
     def problems(self, mutants, paths, stores):
         """Entries that are wrong or say too little; paths: only of these files, or None."""
@@ -118,7 +122,11 @@ class Equivalent:
                 found.append(f"{name}: it is another change now ({mutant.change}): judge it anew")
             elif not row["reason"].strip():
                 found.append(f"{name}: the reason is missing")
-            for store in stores:
+            if row["where"] not in WHERE:
+                found.append(f"{name}: where is one of {' '.join(WHERE)}")
+            for by, store in stores.items():
+                if by == "proofs" and row["where"] == "program":
+                    continue
                 result = store.rows.get(name)
                 if result and result["change"] == row["change"] == mutant.change \
                         and result["outcome"] == "killed":

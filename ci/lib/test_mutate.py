@@ -86,10 +86,10 @@ class Tree(Expectations):
         with open(self.path(RESULTS), newline="") as file:
             return {row["change"]: row for row in csv.DictReader(file)}
 
-    def equivalent(self, name, change, reason="said so"):
+    def equivalent(self, name, change, reason="said so", where="function"):
         with open(self.path(EQUIVALENT), "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerows([["id", "change", "reason"], [name, change, reason]])
+            writer.writerows([["id", "change", "where", "reason"], [name, change, where, reason]])
 
     def replayable(self):
         """Makes fuzz/fuzz_tiny.c a target that has one input."""
@@ -188,9 +188,30 @@ def _(tree):
     killed = next(row for row in rows.values() if row["outcome"] == "killed")
     tree.equivalent(killed["id"], killed["change"])
     tree.expect(1, r"^failed: equivalent\.csv: .*: it was killed \(", *report, "--at-least", "0")
+    tree.equivalent(killed["id"], killed["change"], where="here")
+    tree.expect(1, r"^failed: equivalent\.csv: .*: where is one of function program", *report,
+                "--at-least", "0")
     tree.write(EQUIVALENT, "name,why\n")
     tree.expect(1, r"equivalent\.csv: the columns should be ", *report)
     tree.forget(EQUIVALENT)
+
+
+@test("what only this program never asks for, a proof may kill and has to, and no run may")
+def _(tree):
+    rows = tree.rows()
+    name, report = rows[PLUS_2]["id"], ("--only", ":tiny+", "--report", "--at-least", "0")
+    killed = next(row for row in rows.values() if row["outcome"] == "killed")
+    tree.equivalent(name, PLUS_2, where="program")
+    tree.expect(0, r"^killed 1 of 3 by proofs, 0 equivalent", "--by", "proofs", *report)
+    tree.expect(0, r"^killed 1 of 2 by union, 1 equivalent", "--by", "union", *report[:2],
+                *report[3:])
+    tree.equivalent(killed["id"], killed["change"], where="program")
+    tree.expect(0, r"^killed 1 of 3 by proofs, 0 equivalent", "--by", "proofs", *report)
+    with open(tree.path(RESULTS)) as file:
+        tree.write("fuzz/mutants.csv", file.read())
+    tree.expect(1, r"^failed: equivalent\.csv: .*: it was killed \(", "--by", "union", *report[:2],
+                *report[3:])
+    tree.forget("fuzz/mutants.csv", EQUIVALENT)
 
 
 @test("the union takes what any of them killed")
