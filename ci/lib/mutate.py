@@ -16,8 +16,8 @@ conditions) and looks whether anything notices.
 
 Of a sample, seeded and stratified by file and operator, the score is killed / (all - equivalent),
 with its 95 % confidence interval. Equivalent are those that gcc -O1 compiles to the code of the
-original (they are not drawn) and those that proofs/equivalent.csv names, with the reason; where that
-is that this program never asks for the difference, a proof has to see it all the same. Results
+original (they are not drawn) and those that proofs/equivalent.csv names, with the reason; where
+that is that this program never asks for the difference, a proof has to see it all the same. Results
 are kept in proofs/mutants.csv, fuzz/mutants.csv and fuzz/mutants-fuzzed.csv after each mutant: a
 run that was cut short goes on where it was, and a function that changed is looked at anew.
 
