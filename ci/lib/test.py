@@ -117,7 +117,8 @@ def stress(results, options):
         bad = len(re.findall(r"^not ok ", text, re.M))
         steps = sum(map(int, re.findall(r"(\d+) steps", text)))
         if status or bad:
-            say(tail(log, 60))
+            say("\n".join(re.findall(r"^not ok .*", text, re.M)))
+            say(tail(log, 40))
         results.add("stress", good, max(bad, int(status != 0)), note=f"seed {seed}, {steps} steps",
                     failures=[f"status {status}, seed {seed}"] if status or bad else [])
     attempt(results, "stress", work)

@@ -372,6 +372,16 @@ def sweep_finds(t):
 
 
 @check
+def stress_finds(t):
+    """Each oracle of the stress test sees what it is for."""
+    for bug, pattern in (("twice", r"ThreadSanitizer: data race.* in (fill|is_whole)$"),
+                         ("lost", "not ok .*counts its live objects"),
+                         ("unordered", "ThreadSanitizer: data race")):
+        t.expect(f"ci/test --stress fails for what is {bug}", 1, pattern, "test", "--stress", "4",
+                 env=dict(os.environ, STRESS_PLANT=bug))
+
+
+@check
 def race_is_found(t):
     """A lock left out is found in whichever order the threads come, and found again."""
     bug = ("--target", "threads", "--plant", "depot-lock-left-out")

@@ -8,7 +8,9 @@
  * all live objects are compared by address, and each cache must count as many as there are.
  *
  * STRESS_SECONDS says how long each of the two instances is worked on, STRESS_SEED what the threads
- * draw from; without them it is short, and the same each time.
+ * draw from; without them it is short, and the same each time. STRESS_PLANT makes the test do what
+ * a broken allocator would, so that one sees it fail: `twice` (an object is handed out while it
+ * lives), `lost` (a free is forgotten), `unordered` (a handover orders nothing: TSan sees that).
  */
 #include "support/tap.h"
 #include <slabpool/slabpool.h>
@@ -31,6 +33,13 @@ static unsigned long asked(const char *name, unsigned long otherwise)
 	return text && *text ? strtoul(text, NULL, 10) : otherwise;
 }
 
+static bool planted(const char *bug)
+{
+	const char *text = getenv("STRESS_PLANT");
+
+	return text && !strcmp(text, bug);
+}
+
 /* What every object starts with. */
 struct head {
 	uint32_t token, size, source;  /* source: a cache's number, or CACHES for kmalloc */
@@ -41,6 +50,7 @@ struct stress {
 	struct kmem_cache *cache[CACHES];
 	struct head *ring[RING];
 	uint64_t started;          /* ms */
+	bool twice, lost, unordered;
 	unsigned int broken, refused;
 };
 
@@ -106,8 +116,10 @@ static struct head *make(struct worker *w)
 {
 	struct stress *stress = w->stress;
 	uint32_t source = pick(w, CACHES + 1), size;
-	struct head *object;
+	struct head *object = stress->twice && pick(w, 100) == 0 ? w->own[pick(w, OWN)] : NULL;
 
+	if (object)
+		return object;
 	if (source < CACHES) {
 		size = kmem_cache_size(stress->cache[source]);
 		object = (struct head *)kmem_cache_alloc(stress->cache[source], GFP_KERNEL);
@@ -127,6 +139,8 @@ static void drop(struct stress *stress, struct head *object)
 		return;
 	if (!is_whole(object))
 		broke(stress);
+	else if (stress->lost && object->token % 100 == 0)
+		return;
 	else if (object->source < CACHES)
 		kmem_cache_free(stress->cache[object->source], object);
 	else
@@ -137,6 +151,9 @@ static void drop(struct stress *stress, struct head *object)
 static struct head *hand_over(struct worker *w, struct head *object)
 {
 	w->handed += object != NULL;
+	if (w->stress->unordered)
+		return __atomic_exchange_n(&w->stress->ring[pick(w, RING)], object,
+					   __ATOMIC_RELAXED);
 	return __atomic_exchange_n(&w->stress->ring[pick(w, RING)], object, __ATOMIC_ACQ_REL);
 }
 
@@ -319,11 +336,16 @@ static void test_instance(const char *name, unsigned int exact, unsigned int con
 	memset(&stress, 0, sizeof(stress));
 	memset(worker, 0, sizeof(worker));
 	diag("%s", name);
+	stress.twice = planted("twice");
+	stress.lost = planted("lost");
+	stress.unordered = planted("unordered");
 	slabpool_options_init(&options);
 	options.exact_double_free = exact;
 	options.retain_kib = 128;
 	options.shared = 4;
 	options.limit = 16;
+	if (stress.twice)
+		options.misuse = SLABPOOL_MISUSE_REPORT;
 	if (slabpool_platform_open(&platform) != 0)
 		bail_out("no platform");
 	stress.pool = slabpool_create(&platform, &options);
