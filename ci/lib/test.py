@@ -174,6 +174,7 @@ class InstallTest:
         self.check("meson install", self.do(["meson", "install", "-C", where, "--no-rebuild"]))
         self.pkg_config()
         self.client("C", "cc", "client.c", [])
+        self.gdb("C")
         self.client("C static", "cc", "client.c", ["-static"], static=True)
         if have("g++"):
             self.client("C++", "g++", "client.c", ["-x", "c++"])
@@ -212,6 +213,20 @@ class InstallTest:
             self.check(f"client, {what}", held, f"status {status}: {text}\n")
         else:
             self.check(f"client, {what}", False, f"flags {flags}, libs {libs}\n")
+
+    def gdb(self, program):
+        """gdb finds the commands by the library that the program loads."""
+        if not have("gdb"):
+            self.results.skip("install: gdb commands", "gdb is not installed")
+            return
+        scripts = os.path.join(self.prefix, "share", "gdb", "auto-load")
+        words = ["gdb", "-q", "-nx", "-batch",
+                 "-iex", f"add-auto-load-scripts-directory {scripts}",
+                 "-iex", f"add-auto-load-safe-path {scripts}", "-ex", "break main", "-ex", "run",
+                 "-ex", "help slabpool", os.path.join(self.top, program)]
+        status, text = run(words, env={"LD_LIBRARY_PATH": os.path.join(self.prefix, "lib")})
+        self.check("gdb loads its commands with the library",
+                   status == 0 and "slabpool obj POINTER" in text, f"status {status}: {text}\n")
 
     def subproject(self):
         project = os.path.join(self.top, "project")
