@@ -474,6 +474,12 @@ static void run_constants(struct world *w, const struct fuzz_call *call)
 	if (slabpool_report_line(&report, line, room) != length || length != strlen(whole) ||
 	    (room && (strncmp(line, whole, room - 1) || line[room - 1])) || line[room] != 0x7e)
 		fuzz_fail("report", "a line of %zu bytes in %zu bytes", length, room);
+	length = slabpool_report_json(&report, whole, sizeof(whole));
+	memset(line, 0x7e, sizeof(line));
+	if (slabpool_report_json(&report, line, room) != length || length != strlen(whole) ||
+	    strncmp(whole, "{\"slabpool\":1,", 14) || whole[length - 1] != '}' ||
+	    (room && (strncmp(line, whole, room - 1) || line[room - 1])) || line[room] != 0x7e)
+		fuzz_fail("report", "an object of %zu bytes in %zu bytes", length, room);
 }
 
 const struct fuzz_op op_constants = {

@@ -14,7 +14,8 @@
  *	slabpool: option 'misuse': 'panic' is not abort, report or ignore, ignored
  *	slabpool: option 'min_order': greater than max_order, both ignored
  *
- * The key "record" belongs to the recorder, which looks for it itself: it is skipped here.
+ * The key "record" belongs to the recorder, "report" and "report_format" to the default instance's
+ * reports: they look for them themselves, and they are skipped here.
  */
 #include "api/options.h"
 #include "api/text.h"
@@ -239,7 +240,7 @@ static void parse_entry(struct parser *parser, const struct piece *entry)
 
 	while (key.length < entry->length && entry->start[key.length] != '=')
 		key.length++;
-	if (piece_is(&key, "record"))
+	if (piece_is(&key, "record") || piece_is(&key, "report") || piece_is(&key, "report_format"))
 		return;
 	for (i = 0; i < OPTION_COUNT; i++)
 		if (piece_is(&key, option_table[i].name))

@@ -29,6 +29,7 @@
  * before main() and before any constructor.
  */
 #include "platform/posix.h"
+#include "platform/report_file.h"
 #include "core/thread.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -395,25 +396,17 @@ static void thread_ends(void *record)
 	slabpool_thread_exit(((struct thread_record *)record)->pool, record);
 }
 
-/* One write() a line where the system allows it, so that lines of threads do not mix. */
 static void posix_report(void *context, const struct slabpool_report *report)
 {
 	char line[1024];
-	size_t length = slabpool_report_line(report, line, sizeof(line) - 1), done = 0;
+	size_t length = slabpool_report_line(report, line, sizeof(line) - 1);
 	int saved = errno;
 
 	(void)context;
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;
 	line[length++] = '\n';
-	while (done < length) {
-		ssize_t n = write(STDERR_FILENO, line + done, length - done);
-
-		if (n < 0 && errno != EINTR)
-			break;
-		if (n > 0)
-			done += (size_t)n;
-	}
+	report_write(STDERR_FILENO, line, length);
 	errno = saved;
 }
 

@@ -23,6 +23,7 @@
 #include "tools/record.h"
 #include "core/instance.h"
 #include "platform/default.h"
+#include "platform/report_file.h"
 #include "platform/posix.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -167,8 +168,10 @@ static const char *prepare(void)
 		slabpool_options_init(&default_options);
 	default_configured = true;
 	text = environment_options();
-	if (text)
+	if (text) {
 		slabpool_options_parse(&default_options, text, say, NULL);
+		report_file_from_env(&default_options, text, say);
+	}
 	posix_init(&default_posix, &default_platform);
 	default_prepared = true;
 	return text;

@@ -7,6 +7,7 @@
 #include "support/tap.h"
 #include "core/instance.h"
 #include <slabpool/slabpool.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 extern char **environ;
@@ -133,6 +134,34 @@ static int case_errno(void)
 	return 0;
 }
 
+static int case_misused(void)
+{
+	errno = 99;
+	kfree((void *)0x20);
+	must(errno == 99, 10);
+	return 0;
+}
+
+static void count_report(void *context, const struct slabpool_report *report)
+{
+	*(int *)context += report->crime;
+}
+
+/* A program's own function comes before what the environment asks for. */
+static int case_own_report(void)
+{
+	struct slabpool_options options;
+	int reports = 0;
+
+	slabpool_options_init(&options);
+	options.report = count_report;
+	options.report_context = &reports;
+	must(slabpool_configure(&options) == 0, 10);
+	kfree((void *)0x20);
+	must(reports == 1, 11);
+	return 0;
+}
+
 struct call {
 	int (*run)(void);
 	const char *program, *name;  /* instead of run: another process */
@@ -168,6 +197,53 @@ static void check(int (*run)(void), const char *options, const char *err)
 	tap_fork(execute, &call, &child);
 	is_int(child.exit_status, 0, "with '%s'", options ? options : "");
 	is_str(child.err, err, "what it says");
+}
+
+#define LINE "slabpool: kfree: foreign pointer 0x20, no memory of slabpool"
+#define JSON "{\"slabpool\":1,\"kind\":\"foreign-pointer\",\"crime\":true," \
+	     "\"call\":\"kfree\",\"pointer\":\"0x20\",\"line\":\"" LINE "\"}"
+
+/* What was written to a file, which is gone then. */
+static const char *taken(const char *path)
+{
+	static char text[1024];
+	int file = open(path, O_RDONLY);
+	ssize_t n = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
+
+	if (file >= 0)
+		close(file);
+	unlink(path);
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+static void test_reports(void)
+{
+	char path[] = "/tmp/slabpool-report-XXXXXX", options[128];
+	int file = mkstemp(path);
+
+	if (file < 0)
+		bail_out("no file");
+	close(file);
+	check(case_misused, "misuse=1", LINE "\n");
+	check(case_misused, "misuse=1:report_format=json", JSON "\n");
+	check(case_misused, "misuse=1:report_format=line", LINE "\n");
+	check(case_misused, "misuse=1:report_format=xml",
+	      "slabpool: option 'report_format': 'xml' is not line or json, ignored\n" LINE "\n");
+	check(case_misused, "misuse=1:report=/dev/null/none",
+	      "slabpool: option 'report': '/dev/null/none' cannot be opened, reports go to "
+	      "stderr\n" LINE "\n");
+	check(case_misused, "misuse=1:report=/dev/full", LINE "\n");
+	check(case_misused, "misuse=2:report_format=json", "");
+	snprintf(options, sizeof(options), "report=/dev/null:misuse=1:report=%s", path);
+	check(case_misused, options, "");
+	check(case_misused, options, "");
+	is_str(taken(path), LINE "\n" LINE "\n", "both processes' reports are in the file");
+	snprintf(options, sizeof(options), "misuse=1:report_format=json:report=%s", path);
+	check(case_misused, options, "");
+	is_str(taken(path), JSON "\n", "a new file");
+	check(case_own_report, options, "");
+	is_str(taken(path), "", "nothing, where the program has a function of its own");
 }
 
 static void check_program(const char *program, const char *name, const char *options)
@@ -227,6 +303,7 @@ int main(int argc, char **argv)
 	check(case_configured, "limit=17", "");
 	check(case_race, NULL, "");
 	check(case_errno, NULL, "");
+	test_reports();
 	if (!is_emulated())
 		check(case_emptied, "limit=17:misuse=report:nonsense=1", "");
 	setenv("TEST_EARLY", "1", 1);

@@ -2,6 +2,8 @@
 /* Every kind of report, to the letter. */
 #include "support/tap.h"
 #include <slabpool/platform.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define P(address) ((const void *)(uintptr_t)(address))
 
@@ -159,11 +161,70 @@ static void test_room(void)
 	is_uint(room, sizeof(line) + 1, "a line is cut to its room and terminated");
 }
 
+static void is_json(const struct slabpool_report *report, const char *want)
+{
+	char line[1024], cut[20];
+
+	is_uint(slabpool_report_json(report, line, sizeof(line)), strlen(want), "its length");
+	is_str(line, want, "as JSON");
+	memset(cut, '#', sizeof(cut));
+	is_uint(slabpool_report_json(report, cut, sizeof(cut) - 1), strlen(want), "cut short");
+	ok(strncmp(cut, want, sizeof(cut) - 2) == 0 && cut[sizeof(cut) - 2] == '\0' &&
+	   cut[sizeof(cut) - 1] == '#', "and terminated");
+}
+
+static void test_json(void)
+{
+	is_json(&(struct slabpool_report){
+			.kind = SLABPOOL_REPORT_DOUBLE_FREE, .call = "kmem_cache_free",
+			.cache = "a", .other = "b", .pointer = P(0x18), .start = P(0x10),
+			.size = 24, .crime = true },
+		"{\"slabpool\":1,\"kind\":\"double-free\",\"crime\":true,"
+		"\"call\":\"kmem_cache_free\",\"cache\":\"a\",\"owner\":\"b\","
+		"\"pointer\":\"0x18\",\"start\":\"0x10\",\"size\":24,"
+		"\"line\":\"slabpool: kmem_cache_free: double free of 0x18, object of cache 'b' "
+		"is already free, freed to cache 'a'\"}");
+	is_json(&(struct slabpool_report){
+			.kind = SLABPOOL_REPORT_BAD_ARGUMENT, .cache = "\"\\\n\377",
+			.text = "no \"size\"" },
+		"{\"slabpool\":1,\"kind\":\"bad-argument\",\"crime\":false,"
+		"\"cache\":\"\\\"\\\\\\u000a\\u00ff\",\"text\":\"no \\\"size\\\"\","
+		"\"line\":\"slabpool: bad argument for cache '\\\"\\\\?\\u00ff': "
+		"no \\\"size\\\"\"}");
+	is_json(&(struct slabpool_report){ .kind = (enum slabpool_report_kind)99 },
+		"{\"slabpool\":1,\"kind\":\"unknown\",\"crime\":false,"
+		"\"line\":\"slabpool: unknown report 99\"}");
+}
+
+/* Every kind has a name of its own. */
+static void test_kinds(void)
+{
+	char line[1024], *name[SLABPOOL_REPORT_LAYOUT + 1];
+	unsigned int same = 0;
+
+	for (unsigned int k = 0; k <= SLABPOOL_REPORT_LAYOUT; k++) {
+		struct slabpool_report report = { .kind = (enum slabpool_report_kind)k };
+
+		slabpool_report_json(&report, line, sizeof(line));
+		name[k] = strstr(line, "\"kind\":");
+		name[k] = name[k] ? strndup(name[k], strcspn(name[k], ",")) : NULL;
+		if (!name[k] || strstr(name[k], "unknown"))
+			break;
+		for (unsigned int j = 0; j < k; j++)
+			same += strcmp(name[j], name[k]) == 0;
+		is_uint(same, 0, "%s", name[k]);
+	}
+	for (unsigned int k = 0; k <= SLABPOOL_REPORT_LAYOUT; k++)
+		free(name[k]);
+}
+
 int main(void)
 {
 	test_frees();
 	test_others();
 	test_hostile_names();
 	test_room();
+	test_json();
+	test_kinds();
 	return tap_done();
 }

@@ -127,6 +127,15 @@ SLABPOOL_API void slabpool_thread_exit(struct slabpool *pool, void *record);
  */
 SLABPOOL_API size_t slabpool_report_line(const struct slabpool_report *report, char *line,
 					 size_t bytes);
+/**
+ * Writes the report as a JSON object without newline: "slabpool" (1, the version of the format),
+ * "kind", "crime", and as far as they are known "call", "cache", "owner", "pointer", "start",
+ * "size", "text"; "line" is what slabpool_report_line() writes. Always terminated; cut short, it is
+ * no JSON.
+ * @return the length that the whole object has, as snprintf() does.
+ */
+SLABPOOL_API size_t slabpool_report_json(const struct slabpool_report *report, char *line,
+					 size_t bytes);
 
 SLABPOOL_END_DECLS
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reports of the default instance elsewhere than on stderr, and as JSON:
+ *
+ *	SLABPOOL_OPTIONS=report=/var/log/app.slabpool:report_format=json program
+ *
+ * The file is opened for each report: a program may close what it does not know, and a number that
+ * was kept could then be another file's. A report is one write() at the file's end, so that lines
+ * of threads and processes do not mix. Where it cannot be written it goes to stderr.
+ */
+#include "platform/report_file.h"
+#include "api/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_BYTES 4096u
+#define LINE_BYTES 4096u
+
+static struct {
+	char path[PATH_BYTES]; /* empty: stderr */
+	bool json;
+} target;
+
+bool report_write(int file, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = write(file, bytes, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		bytes += n;
+		length -= (size_t)n;
+	}
+	return true;
+}
+
+static int open_target(void)
+{
+	return open(target.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+}
+
+static void write_report(void *context, const struct slabpool_report *report)
+{
+	char line[LINE_BYTES];
+	size_t length;
+	int saved = errno, file = target.path[0] ? open_target() : -1;
+
+	(void)context;
+	length = target.json ? slabpool_report_json(report, line, sizeof(line) - 1)
+			     : slabpool_report_line(report, line, sizeof(line) - 1);
+	if (length > sizeof(line) - 2)
+		length = sizeof(line) - 2;
+	line[length++] = '\n';
+	if (file < 0 || !report_write(file, line, length))
+		report_write(STDERR_FILENO, line, length);
+	if (file >= 0)
+		close(file);
+	errno = saved;
+}
+
+/* The value of the last key of this name, and its length; NULL if there is none. */
+static const char *value_of(const char *text, const char *key, size_t *length)
+{
+	const char *value = NULL, *at = text;
+	size_t n = strlen(key);
+
+	while (at) {
+		if (strncmp(at, key, n) == 0 && at[n] == '=')
+			value = at + n + 1;
+		at = strchr(at, ':');
+		at = at ? at + 1 : NULL;
+	}
+	*length = value ? strcspn(value, ":") : 0;
+	return value;
+}
+
+static void complain(void (*say)(void *context, const char *line), const char *key,
+		     const char *value, size_t length, const char *what)
+{
+	char line[512];
+	struct text text;
+
+	text_init(&text, line, sizeof(line));
+	text_string(&text, "slabpool: option '");
+	text_string(&text, key);
+	text_string(&text, "': '");
+	text_foreign(&text, value, length < 128 ? length : 128);
+	text_string(&text, "' ");
+	text_string(&text, what);
+	say(NULL, line);
+}
+
+void report_file_from_env(struct slabpool_options *options, const char *text,
+			  void (*say)(void *context, const char *line))
+{
+	size_t length;
+	const char *value;
+	int file;
+
+	if (options->report)
+		return;
+	value = value_of(text, "report_format", &length);
+	target.json = value && length == 4 && memcmp(value, "json", 4) == 0;
+	if (value && !target.json && !(length == 4 && memcmp(value, "line", 4) == 0))
+		complain(say, "report_format", value, length, "is not line or json, ignored");
+	value = value_of(text, "report", &length);
+	if (value && length < PATH_BYTES) {
+		memcpy(target.path, value, length);
+		target.path[length] = '\0';
+	}
+	if (value) {
+		file = length < PATH_BYTES ? open_target() : -1;
+		if (file < 0) {
+			complain(say, "report", value, length,
+				 "cannot be opened, reports go to stderr");
+			target.path[0] = '\0';
+		} else {
+			close(file);
+		}
+	}
+	if (target.path[0] || target.json)
+		options->report = write_report;
+}
