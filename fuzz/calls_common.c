@@ -428,7 +428,7 @@ static void count_text(void *context, const char *text, size_t length)
 static void run_show(struct world *w, const struct fuzz_call *call)
 {
 	const struct wobject *o = object_at(call->arg[0]);
-	size_t lines = 0;
+	size_t lines = 0, objects = 0;
 
 	if (!(w->a->caps & CAP_STATS))
 		return;
@@ -436,6 +436,10 @@ static void run_show(struct world *w, const struct fuzz_call *call)
 	w->a->slabinfo(w->pool, count_text, &lines);
 	if (lines < 2)
 		fuzz_fail("result", "slabinfo has %zu lines", lines);
+	if (w->a->caps & CAP_FACES)
+		slabpool_slabinfo_json(w->pool, count_text, &objects);
+	if (objects && objects != lines - 1)
+		fuzz_fail("result", "slabinfo has %zu lines, and as JSON %zu", lines, objects);
 	if (call->arg[0] == FUZZ_NONE || !o->live)
 		return;
 	if (w->a->ksize(w->pool, o->p) < o->size)

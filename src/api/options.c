@@ -14,8 +14,8 @@
  *	slabpool: option 'misuse': 'panic' is not abort, report or ignore, ignored
  *	slabpool: option 'min_order': greater than max_order, both ignored
  *
- * The key "record" belongs to the recorder, "report" and "report_format" to the default instance's
- * reports: they look for them themselves, and they are skipped here.
+ * Keys whose values are texts (host_key) belong to the default instance, its recorder, reports and
+ * statistics: they are skipped here.
  */
 #include "api/options.h"
 #include "api/text.h"
@@ -45,6 +45,9 @@ static const struct option option_table[] = {
 		       "option " #name " must be an unsigned int");
 SLABPOOL_OPTION_LIST(OPTION_TYPE)
 #undef OPTION_TYPE
+
+/* Whose values are texts: the host's parts look for them themselves. */
+static const char *const host_key[] = { "record", "report", "report_format", "stats" };
 
 /* One piece of the text that is parsed. */
 struct piece {
@@ -240,8 +243,9 @@ static void parse_entry(struct parser *parser, const struct piece *entry)
 
 	while (key.length < entry->length && entry->start[key.length] != '=')
 		key.length++;
-	if (piece_is(&key, "record") || piece_is(&key, "report") || piece_is(&key, "report_format"))
-		return;
+	for (i = 0; i < sizeof(host_key) / sizeof(host_key[0]); i++)
+		if (piece_is(&key, host_key[i]))
+			return;
 	for (i = 0; i < OPTION_COUNT; i++)
 		if (piece_is(&key, option_table[i].name))
 			break;

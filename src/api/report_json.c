@@ -5,14 +5,11 @@
  *	{"slabpool":1,"kind":"double-free","crime":true,"call":"kmem_cache_free","cache":"conn",
  *	 "owner":"conn","pointer":"0x7f10","start":"0x7f10","size":24,"line":"slabpool: ..."}
  *
- * "slabpool" is the version of this format: keys may be added under the same one. What is not
- * known is left out. Names are bytes to slabpool: those beyond ASCII are written as \u0080 to
- * \u00ff, so that the line is JSON whatever a cache is called.
+ * "slabpool" is the version of this format. What is not known is left out.
  */
-#include "api/text.h"
+#include "api/json.h"
 #include <slabpool/platform.h>
 
-#define FORMAT_VERSION 1u
 #define LINE_SHOWN 1024
 
 static const char *const kind_name[] = {
@@ -37,46 +34,19 @@ static const char *const kind_name[] = {
 	[SLABPOOL_REPORT_LAYOUT] = "layout",
 };
 
-static void put_string(struct text *text, const char *string)
-{
-	text_char(text, '"');
-	for (; *string; string++) {
-		unsigned char c = (unsigned char)*string;
-
-		if (c == '"' || c == '\\') {
-			text_char(text, '\\');
-			text_char(text, (char)c);
-		} else if (c < ' ' || c > '~') {
-			text_string(text, "\\u00");
-			text_char(text, "0123456789abcdef"[c / 16]);
-			text_char(text, "0123456789abcdef"[c % 16]);
-		} else {
-			text_char(text, (char)c);
-		}
-	}
-	text_char(text, '"');
-}
-
-static void put_key(struct text *text, const char *key)
-{
-	text_string(text, ",\"");
-	text_string(text, key);
-	text_string(text, "\":");
-}
-
 static void put_name(struct text *text, const char *key, const char *name)
 {
 	if (!name)
 		return;
-	put_key(text, key);
-	put_string(text, name);
+	json_key(text, key);
+	json_string(text, name);
 }
 
 static void put_pointer(struct text *text, const char *key, const void *pointer)
 {
 	if (!pointer)
 		return;
-	put_key(text, key);
+	json_key(text, key);
 	text_char(text, '"');
 	text_pointer(text, pointer);
 	text_char(text, '"');
@@ -89,20 +59,17 @@ size_t slabpool_report_json(const struct slabpool_report *report, char *line, si
 	struct text text;
 
 	text_init(&text, line, bytes);
-	text_string(&text, "{\"slabpool\":");
-	text_decimal(&text, FORMAT_VERSION);
+	json_begin(&text);
 	put_name(&text, "kind", (size_t)report->kind < kinds ? kind_name[report->kind] : "unknown");
-	put_key(&text, "crime");
+	json_key(&text, "crime");
 	text_string(&text, report->crime ? "true" : "false");
 	put_name(&text, "call", report->call);
 	put_name(&text, "cache", report->cache);
 	put_name(&text, "owner", report->other);
 	put_pointer(&text, "pointer", report->pointer);
 	put_pointer(&text, "start", report->start);
-	if (report->size) {
-		put_key(&text, "size");
-		text_decimal(&text, report->size);
-	}
+	if (report->size)
+		json_number(&text, "size", report->size);
 	put_name(&text, "text", report->text);
 	slabpool_report_line(report, shown, sizeof(shown));
 	put_name(&text, "line", shown);

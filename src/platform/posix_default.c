@@ -24,6 +24,7 @@
 #include "core/instance.h"
 #include "platform/default.h"
 #include "platform/report_file.h"
+#include "platform/stats_socket.h"
 #include "platform/posix.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -185,6 +186,7 @@ static struct slabpool *make(void)
 	if (pool) {
 		slabpool_record_from_env(pool, text);
 		__atomic_store_n(&slabpool_default_instance, pool, __ATOMIC_RELEASE);
+		stats_socket_from_env(pool, text, say);
 	}
 	return pool;
 }

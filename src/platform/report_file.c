@@ -9,12 +9,11 @@
  * of threads and processes do not mix. Where it cannot be written it goes to stderr.
  */
 #include "platform/report_file.h"
-#include "api/text.h"
+#include "platform/env_value.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <string.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4096u
@@ -64,38 +63,6 @@ static void write_report(void *context, const struct slabpool_report *report)
 	errno = saved;
 }
 
-/* The value of the last key of this name, and its length; NULL if there is none. */
-static const char *value_of(const char *text, const char *key, size_t *length)
-{
-	const char *value = NULL, *at = text;
-	size_t n = strlen(key);
-
-	while (at) {
-		if (strncmp(at, key, n) == 0 && at[n] == '=')
-			value = at + n + 1;
-		at = strchr(at, ':');
-		at = at ? at + 1 : NULL;
-	}
-	*length = value ? strcspn(value, ":") : 0;
-	return value;
-}
-
-static void complain(void (*say)(void *context, const char *line), const char *key,
-		     const char *value, size_t length, const char *what)
-{
-	char line[512];
-	struct text text;
-
-	text_init(&text, line, sizeof(line));
-	text_string(&text, "slabpool: option '");
-	text_string(&text, key);
-	text_string(&text, "': '");
-	text_foreign(&text, value, length < 128 ? length : 128);
-	text_string(&text, "' ");
-	text_string(&text, what);
-	say(NULL, line);
-}
-
 void report_file_from_env(struct slabpool_options *options, const char *text,
 			  void (*say)(void *context, const char *line))
 {
@@ -105,11 +72,11 @@ void report_file_from_env(struct slabpool_options *options, const char *text,
 
 	if (options->report)
 		return;
-	value = value_of(text, "report_format", &length);
+	value = env_value(text, "report_format", &length);
 	target.json = value && length == 4 && memcmp(value, "json", 4) == 0;
 	if (value && !target.json && !(length == 4 && memcmp(value, "line", 4) == 0))
-		complain(say, "report_format", value, length, "is not line or json, ignored");
-	value = value_of(text, "report", &length);
+		env_complain(say, "report_format", value, length, "is not line or json, ignored");
+	value = env_value(text, "report", &length);
 	if (value && length < PATH_BYTES) {
 		memcpy(target.path, value, length);
 		target.path[length] = '\0';
@@ -117,7 +84,7 @@ void report_file_from_env(struct slabpool_options *options, const char *text,
 	if (value) {
 		file = length < PATH_BYTES ? open_target() : -1;
 		if (file < 0) {
-			complain(say, "report", value, length,
+			env_complain(say, "report", value, length,
 				 "cannot be opened, reports go to stderr");
 			target.path[0] = '\0';
 		} else {

@@ -72,6 +72,67 @@ static void check_line(struct kmem_cache *cache, const char *name)
 	is_str(line_named(name), want, "line of %s", name);
 }
 
+/* The same numbers as slabpool_cache_info() has them, and nothing else. */
+static void check_object(struct kmem_cache *cache, const char *name)
+{
+	struct slabpool_cache_info info;
+	char want[1024];
+
+	slabpool_cache_info(cache, &info);
+	memset(&out, 0, sizeof(out));
+	slabpool_slabinfo_json(pool, collect, &out);
+	snprintf(want, sizeof(want),
+		 "\n {\"name\":\"%s\",\"size\":%u,\"stride\":%u,\"align\":%u,\"flags\":%u,"
+		 "\"limit\":%u,\"batchcount\":%u,\"shared\":%u,\"num\":%u,\"gfporder\":%u,"
+		 "\"colour\":%u,\"metadata_bytes\":%zu,\"aliases\":%u,\"active_objects\":%zu,"
+		 "\"magazine_objects\":%zu,\"depot_objects\":%zu,\"slab_objects\":%zu,"
+		 "\"total_objects\":%zu,\"slabs\":%zu,\"full_slabs\":%zu,\"partial_slabs\":%zu,"
+		 "\"empty_slabs\":%zu,\"slab_bytes\":%zu,\"refills\":%llu,\"flushes\":%llu,"
+		 "\"exchanges\":%llu,\"grows\":%llu,\"releases\":%llu,\"failures\":%llu}",
+		 name, info.size, info.stride, info.align, (unsigned int)info.flags, info.limit,
+		 info.batchcount, info.shared, info.num, info.gfporder, info.colour,
+		 info.metadata_bytes, info.aliases, info.active_objects, info.magazine_objects,
+		 info.depot_objects, info.slab_objects, info.total_objects, info.slabs,
+		 info.full_slabs, info.partial_slabs, info.empty_slabs, info.slab_bytes,
+		 (unsigned long long)info.refills, (unsigned long long)info.flushes,
+		 (unsigned long long)info.exchanges, (unsigned long long)info.grows,
+		 (unsigned long long)info.releases, (unsigned long long)info.failures);
+	ok(strstr(out.text, want) != NULL, "the object of %s", name);
+}
+
+static void test_json(void)
+{
+	struct kmem_cache *cache = slabpool_cache_create(pool, "co\"n", 60, NULL, 0);
+	void *object = kmem_cache_alloc(cache, GFP_KERNEL);
+	struct slabpool_memory_info memory;
+	char want[512], name[400];
+
+	check_object(cache, "co\\\"n");
+	kmem_cache_free(cache, object);
+	check_object(cache, "co\\\"n");
+	kmem_cache_destroy(cache);
+	slabpool_memory_info(pool, &memory);
+	snprintf(want, sizeof(want),
+		 "{\"slabpool\":1,\"memory\":{\"reserved\":%zu,\"opened\":%zu,\"slabs\":%zu,"
+		 "\"metadata\":%zu,\"runs\":%zu,\"idle\":%zu,\"reclaimable\":%zu},\"caches\":[\n {",
+		 memory.reserved, memory.opened, memory.slabs, memory.metadata, memory.runs,
+		 memory.idle, memory.reclaimable);
+	memset(&out, 0, sizeof(out));
+	slabpool_slabinfo_json(pool, collect, &out);
+	ok(strncmp(out.text, want, strlen(want)) == 0, "the memory");
+	is_str(out.text + out.length - 4, "}]}\n", "the end");
+	memset(name, 1, sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	cache = slabpool_cache_create(pool, name, 60, NULL, 0);
+	for (unsigned int k = 0; k < 256; k++)
+		memcpy(name + k % 50 * 6, "\\u0001", 7);
+	memset(&out, 0, sizeof(out));
+	slabpool_slabinfo_json(pool, collect, &out);
+	ok(strstr(out.text, name) != NULL && strstr(out.text, "\\u0001\",\"size\":60,") != NULL,
+	   "a name that is all escapes");
+	kmem_cache_destroy(cache);
+}
+
 static int find_kmalloc(struct kmem_cache *cache, void *found)
 {
 	if (strcmp(kmem_cache_name(cache), "kmalloc-64") != 0)
@@ -212,6 +273,7 @@ int main(void)
 	if (!pool)
 		bail_out("no instance");
 	test_columns();
+	test_json();
 	test_tuning();
 	slabpool_destroy(pool);
 	is_uint(tp.reserved, 0, "all was given back");

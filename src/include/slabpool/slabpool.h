@@ -203,6 +203,15 @@ SLABPOOL_API int slabpool_tune_line(struct slabpool *pool, const char *line);
 SLABPOOL_API void slabpool_slabinfo(struct slabpool *pool,
 				    void (*write)(void *context, const char *text, size_t length),
 				    void *context);
+/**
+ * Writes the same and more as one JSON object and a newline, piece by piece:
+ * {"slabpool":1,"memory":{...},"caches":[{...},...]}. "slabpool" is the version of the format; the
+ * other keys are the fields of struct slabpool_memory_info and slabpool_cache_info.
+ */
+SLABPOOL_API void slabpool_slabinfo_json(struct slabpool *pool,
+					 void (*write)(void *context, const char *text,
+						       size_t length),
+					 void *context);
 
 /** Memory of an instance, in bytes. */
 struct slabpool_memory_info {
