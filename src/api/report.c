@@ -25,6 +25,7 @@
  *	cannot create cache 'a' with SLAB_PANIC: size is 0
  *	__GFP_NOFAIL but out of memory for cache 'a', 64 bytes
  *	internal error: metadata was overwritten, cache 'a'
+ *	page runs still hold 102400 bytes
  *	0x18: 8 bytes into live object 0x10 of cache 'a', 24 bytes
  */
 #include "api/text.h"
@@ -270,6 +271,13 @@ static void put_layout(struct text *text, const struct slabpool_report *report)
 	text_string(text, ", the library has another: compile it again");
 }
 
+static void put_live_runs(struct text *text, const struct slabpool_report *report)
+{
+	text_string(text, "page runs still hold ");
+	text_decimal(text, report->size);
+	text_string(text, " bytes");
+}
+
 static void put_kind(struct text *text, const struct slabpool_report *report)
 {
 	switch (report->kind) {
@@ -292,6 +300,7 @@ static void put_kind(struct text *text, const struct slabpool_report *report)
 	case SLABPOOL_REPORT_INTERNAL:     put_internal(text, report); return;
 	case SLABPOOL_REPORT_OBJECT:       put_object(text, report); return;
 	case SLABPOOL_REPORT_LAYOUT:       put_layout(text, report); return;
+	case SLABPOOL_REPORT_LIVE_RUNS:    put_live_runs(text, report); return;
 	}
 	text_string(text, "unknown report ");
 	text_decimal(text, (unsigned int)report->kind);

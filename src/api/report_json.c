@@ -32,6 +32,7 @@ static const char *const kind_name[] = {
 	[SLABPOOL_REPORT_INTERNAL] = "internal",
 	[SLABPOOL_REPORT_OBJECT] = "object",
 	[SLABPOOL_REPORT_LAYOUT] = "layout",
+	[SLABPOOL_REPORT_LIVE_RUNS] = "live-runs",
 };
 
 static void put_name(struct text *text, const char *key, const char *name)

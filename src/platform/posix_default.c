@@ -23,6 +23,7 @@
 #include "tools/record.h"
 #include "core/instance.h"
 #include "platform/default.h"
+#include "platform/exit_report.h"
 #include "platform/report_file.h"
 #include "platform/stats_socket.h"
 #include "platform/posix.h"
@@ -187,6 +188,7 @@ static struct slabpool *make(void)
 		slabpool_record_from_env(pool, text);
 		__atomic_store_n(&slabpool_default_instance, pool, __ATOMIC_RELEASE);
 		stats_socket_from_env(pool, text, say);
+		exit_report_from_env(pool, text, say);
 	}
 	return pool;
 }

@@ -142,6 +142,20 @@ static int case_misused(void)
 	return 0;
 }
 
+/* What is left when the program ends by returning. */
+static int case_leaks(void)
+{
+	struct kmem_cache *leaky = kmem_cache_create("leaky", 60, 0, 0, NULL);
+	struct kmem_cache *clean = kmem_cache_create("clean", 60, 0, SLAB_NO_MERGE, NULL);
+	void *object[3];
+
+	for (unsigned int k = 0; k < 3; k++)
+		object[k] = kmem_cache_alloc(leaky, GFP_KERNEL);
+	kmem_cache_free(leaky, object[1]);
+	kmem_cache_free(clean, kmem_cache_alloc(clean, GFP_KERNEL));
+	return object[0] && object[2] && kmalloc(100, GFP_KERNEL) && vmalloc(10000) ? 0 : 1;
+}
+
 static void count_report(void *context, const struct slabpool_report *report)
 {
 	*(int *)context += report->crime;
@@ -246,7 +260,8 @@ static void test_reports(void)
 	is_str(taken(path), "", "nothing, where the program has a function of its own");
 }
 
-static void check_program(const char *program, const char *name, const char *options)
+static void check_program(const char *program, const char *name, const char *options,
+			  const char *err)
 {
 	struct call call = {.program = program, .name = name, .options = options};
 	struct tap_child child;
@@ -257,7 +272,20 @@ static void check_program(const char *program, const char *name, const char *opt
 		return;
 	}
 	is_int(child.exit_status, 0, "%s with '%s'", name, options);
-	is_str(child.err, "", "it says nothing");
+	is_str(child.err, err, "what it says");
+}
+
+static void test_leaks(const char *self)
+{
+	check_program(self, "leaks", "", "");
+	check_program(self, "leaks", "leaks=0", "");
+	check_program(self, "leaks", "leaks=1",
+		      "slabpool: exit: cache 'kmalloc-128' still has 1 object, not destroyed\n"
+		      "slabpool: exit: cache 'leaky' still has 2 objects, not destroyed\n"
+		      "slabpool: exit: page runs still hold 12288 bytes\n");
+	check_program(self, "leaks", "leaks=yes",
+		      "slabpool: option 'leaks': 'yes' is not 0 or 1, ignored\n");
+	check_program(self, "plain", "leaks=1", "");
 }
 
 /* A copy of this program that belongs to somebody else and runs as them. */
@@ -277,7 +305,7 @@ static void test_set_user_id(const char *self)
 		if (system(command) != 0 || chown(copy, 65534, 65534) != 0 ||
 		    chmod(copy, 04755) != 0)
 			bail_out("no copy of this program");
-		check_program(copy, "plain", "limit=17:misuse=report:nonsense=1");
+		check_program(copy, "plain", "limit=17:misuse=report:nonsense=1", "");
 	}
 	if (file >= 0)
 		unlink(copy);
@@ -288,6 +316,8 @@ int main(int argc, char **argv)
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
+	if (argc > 1 && strcmp(argv[1], "leaks") == 0)
+		return case_leaks();
 	if (argc > 1)
 		return strcmp(argv[1], "plain") == 0 ? case_plain() : case_limit_17();
 	if (n < 0)
@@ -307,8 +337,9 @@ int main(int argc, char **argv)
 	if (!is_emulated())
 		check(case_emptied, "limit=17:misuse=report:nonsense=1", "");
 	setenv("TEST_EARLY", "1", 1);
-	check_program(self, "early", "limit=17:misuse=report");
+	check_program(self, "early", "limit=17:misuse=report", "");
 	unsetenv("TEST_EARLY");
+	test_leaks(self);
 	test_set_user_id(self);
 	return tap_done();
 }

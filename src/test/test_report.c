@@ -123,6 +123,8 @@ static void test_others(void)
 	LINE("slabpool: slabpool_check_layout: this program was compiled with SLABPOOL_INLINE for "
 	     "layout 7, the library has another: compile it again",
 	     .kind = SLABPOOL_REPORT_LAYOUT, .call = "slabpool_check_layout", .size = 7);
+	LINE("slabpool: exit: page runs still hold 102400 bytes",
+	     .kind = SLABPOOL_REPORT_LIVE_RUNS, .call = "exit", .size = 102400);
 	LINE("slabpool: unknown report 99", .kind = (enum slabpool_report_kind)99);
 }
 
@@ -199,10 +201,10 @@ static void test_json(void)
 /* Every kind has a name of its own. */
 static void test_kinds(void)
 {
-	char line[1024], *name[SLABPOOL_REPORT_LAYOUT + 1];
+	char line[1024], *name[SLABPOOL_REPORT_LIVE_RUNS + 1];
 	unsigned int same = 0;
 
-	for (unsigned int k = 0; k <= SLABPOOL_REPORT_LAYOUT; k++) {
+	for (unsigned int k = 0; k <= SLABPOOL_REPORT_LIVE_RUNS; k++) {
 		struct slabpool_report report = { .kind = (enum slabpool_report_kind)k };
 
 		slabpool_report_json(&report, line, sizeof(line));
@@ -214,7 +216,7 @@ static void test_kinds(void)
 			same += strcmp(name[j], name[k]) == 0;
 		is_uint(same, 0, "%s", name[k]);
 	}
-	for (unsigned int k = 0; k <= SLABPOOL_REPORT_LAYOUT; k++)
+	for (unsigned int k = 0; k <= SLABPOOL_REPORT_LIVE_RUNS; k++)
 		free(name[k]);
 }
 

@@ -49,7 +49,8 @@ enum slabpool_report_kind {
 	SLABPOOL_REPORT_NOFAIL,         /**< __GFP_NOFAIL and no memory */
 	SLABPOOL_REPORT_INTERNAL,       /**< a metadata check failed: memory was overwritten */
 	SLABPOOL_REPORT_OBJECT,         /**< no event: what kmem_dump_obj() tells about a pointer */
-	SLABPOOL_REPORT_LAYOUT          /**< compiled with SLABPOOL_INLINE for another layout */
+	SLABPOOL_REPORT_LAYOUT,         /**< compiled with SLABPOOL_INLINE for another layout */
+	SLABPOOL_REPORT_LIVE_RUNS       /**< page runs that are live when the program ends */
 };
 
 /** One event for the user's eyes. Pointers are valid during the call only. */
