@@ -425,6 +425,29 @@ static void count_text(void *context, const char *text, size_t length)
 		*lines += text[i] == '\n';
 }
 
+static void count_live(void *context, const char *text, size_t length)
+{
+	size_t *live = context;
+
+	for (size_t i = 0; i < length; i++)
+		*live += text[i] == '#';
+}
+
+/* The map of a cache shows as many live objects as there are. */
+static void show_map(struct world *w, uint32_t cache)
+{
+	struct slabpool_cache_info info;
+	size_t live = 0;
+
+	if (!(w->a->caps & CAP_FACES) || cache == FUZZ_NONE)
+		return;
+	w->a->cache_info(w->cache[cache].k, &info);
+	if (slabpool_cache_map(w->cache[cache].k, UINT32_MAX, count_live, &live) ||
+	    live != info.active_objects)
+		fuzz_fail("result", "a map shows %zu live objects of %zu", live,
+			  info.active_objects);
+}
+
 static void run_show(struct world *w, const struct fuzz_call *call)
 {
 	const struct wobject *o = object_at(call->arg[0]);
@@ -442,6 +465,8 @@ static void run_show(struct world *w, const struct fuzz_call *call)
 		fuzz_fail("result", "slabinfo has %zu lines, and as JSON %zu", lines, objects);
 	if (call->arg[0] == FUZZ_NONE || !o->live)
 		return;
+	if (o->family == FAMILY_CACHE)
+		show_map(w, o->owner);
 	if (w->a->ksize(w->pool, o->p) < o->size)
 		fuzz_fail("size", "ksize of object %u is %zu, not %zu", call->arg[0],
 			  w->a->ksize(w->pool, o->p), o->size);

@@ -6,8 +6,8 @@
  *	slabpool-top $!
  *
  *	client                    socket                    thread "slabpool-stats"
- *	connect ----------------->|------------------------>| accept
- *	                          |                         | whose is it?  slabinfo into a buffer
+ *	connect ----------------->|------------------------>| accept, whose is it?
+ *	"slabinfo\n", "map NAME\n" |------------------------>| JSON into a buffer
  *	read <--------------------|<------------------------| write, close
  *
  * The socket's file is the user's alone, and the thread asks the system who is at the other end:
@@ -35,6 +35,8 @@
 #if defined(__linux__)
 #define STACK_BYTES ((size_t)128 << 10)
 #define FIRST_BYTES ((size_t)64 << 10)
+#define REQUEST_BYTES 1024u
+#define MAPS_MOST 256u     /* slabs of a map */
 
 static struct {
 	struct slabpool *pool;
@@ -86,15 +88,66 @@ static bool is_allowed(int client)
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
+struct wish {
+	const char *name;
+	struct buffer *buffer;
+};
+
+static int map_named(struct kmem_cache *cache, void *context)
+{
+	const struct wish *wish = (const struct wish *)context;
+
+	if (strcmp(kmem_cache_name(cache), wish->name) != 0)
+		return 0;
+	slabpool_cache_map(cache, MAPS_MOST, add, wish->buffer);
+	return 1;
+}
+
+/* The line that a client sends; false if it sends none. */
+static bool read_request(int client, char *line, size_t bytes)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < bytes - 1) {
+		n = recv(client, line + used, bytes - 1 - used, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		used += (size_t)n;
+		line[used] = '\0';
+		if (line[used - 1] == '\n') {
+			line[used - 1] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+static void answer_to(const char *request, struct buffer *buffer)
+{
+	struct wish wish = { request + 4, buffer };
+
+	if (strcmp(request, "slabinfo") == 0)
+		slabpool_slabinfo_json(stats.pool, add, buffer);
+	else if (strncmp(request, "map ", 4) == 0)
+		slabpool_for_each_cache(stats.pool, map_named, &wish);
+}
+
 static void answer(int client)
 {
 	struct timeval second = { .tv_sec = 1 };
 	struct buffer buffer = { 0 };
+	char request[REQUEST_BYTES];
 	size_t sent = 0;
 	ssize_t n;
 
-	slabpool_slabinfo_json(stats.pool, add, &buffer);
+	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
 	setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+	if (!read_request(client, request, sizeof(request)))
+		return;
+	answer_to(request, &buffer);
 	while (!buffer.failed && sent < buffer.length) {
 		n = send(client, buffer.text + sent, buffer.length - sent, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)

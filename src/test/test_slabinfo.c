@@ -133,6 +133,41 @@ static void test_json(void)
 	kmem_cache_destroy(cache);
 }
 
+static const char *map_of(struct kmem_cache *cache, unsigned int most)
+{
+	memset(&out, 0, sizeof(out));
+	is_int(slabpool_cache_map(cache, most, collect, &out), 0, "a map");
+	return out.text;
+}
+
+static void test_map(void)
+{
+	struct kmem_cache *cache = slabpool_cache_create(pool, "mapped", 4096, NULL, 0);
+	void *object[40];
+	unsigned int k;
+
+	is_int(slabpool_cache_map(NULL, 1, collect, &out), -EINVAL, "of no cache");
+	is_str(map_of(cache, 1),
+	       "{\"slabpool\":1,\"cache\":\"mapped\",\"size\":4096,\"num\":16,\"slabs\":0,"
+	       "\"maps\":[]}\n", "without slabs");
+	for (k = 0; k < 40; k++)
+		object[k] = kmem_cache_alloc(cache, GFP_KERNEL);
+	slabpool_thread_flush(pool);
+	slabpool_reap(pool);
+	is_str(map_of(cache, 3),
+	       "{\"slabpool\":1,\"cache\":\"mapped\",\"size\":4096,\"num\":16,\"slabs\":3,"
+	       "\"maps\":[\n \"################\",\n \"################\",\n"
+	       " \"########........\"]}\n", "two full slabs and a half of one");
+	is_str(map_of(cache, 0) + out.length - 4, "[]}\n", "none of them");
+	for (k = 0; k < 40; k++)
+		kmem_cache_free(cache, object[k]);
+	ok(strstr(map_of(cache, 3), "kkkkkkkk") != NULL && !strchr(out.text, '#'),
+	   "objects that a magazine keeps");
+	slabpool_reap(pool);
+	ok(!strpbrk(strstr(map_of(cache, 3), "maps") + 4, "#k"), "nothing is kept");
+	kmem_cache_destroy(cache);
+}
+
 static int find_kmalloc(struct kmem_cache *cache, void *found)
 {
 	if (strcmp(kmem_cache_name(cache), "kmalloc-64") != 0)
@@ -274,6 +309,7 @@ int main(void)
 		bail_out("no instance");
 	test_columns();
 	test_json();
+	test_map();
 	test_tuning();
 	slabpool_destroy(pool);
 	is_uint(tp.reserved, 0, "all was given back");

@@ -86,11 +86,25 @@ class Tests:
         self.tap.ok(names == sorted(names) and len(names) == 14, 'from A', names)
         out = self.expect('sorted by size', 0, ' NAME$', '-o', '-s', 's', self.path)
         self.tap.ok(out.splitlines()[7].endswith(' kmalloc-8192'), 'the largest first', out)
-        text = self.expect('as JSON', 0, r'^\{"slabpool":1,', '--json', self.path)
+        text = shot = self.expect('as JSON', 0, r'^\{"slabpool":1,', '--json', self.path)
         cache = [c for c in json.loads(text)['caches'] if c['name'] == 'conn\xc3\xa9'][0]
         self.tap.ok(cache['active_objects'] == 5000 and cache['total_objects'] == sum(
             cache[key + '_objects'] for key in ('active', 'magazine', 'depot', 'slab')),
             'whose counts add up', cache)
+        out = self.expect('a map', 0, r'^cache conné: 20 bytes an object, 2 slabs of \d+$', '-m',
+                          'conné', self.path)
+        self.tap.ok(re.search(r'^slab 1 of 2: \d+ live, 0 kept, 0 free\n  #{76}\n  \*\n  #+$', out,
+                              re.M) and re.search(r'^slab 2 of 2: .*\n  #{76}\n(.*\n)*  #*k+\.+\n',
+                                                  out, re.M), 'of two slabs', out)
+        live = sum(int(n) for n in re.findall(r': (\d+) live', out))
+        self.tap.ok(live == 5000, 'with all objects that are live', out)
+        text = self.expect('a map as JSON', 0, r'^\{"slabpool":1,"cache":"conn', '--json', '-m',
+                           'conné', self.path)
+        self.tap.ok(''.join(json.loads(text)['maps']).count('#') == 5000, 'with the same', text)
+        self.expect('an empty map', 0, '0 slabs of', '-m', 'kmalloc-8', self.path)
+        self.expect('of no cache', 1, "there is no cache 'none'", '-m', 'none', self.path)
+        for request in (b'', b'nothing\n', b'map', 2000 * b'x'):
+            self.asked(request)
         self.tap.ok(subject.do('more'), 'it goes on')
         self.expect('and so do the figures', 0, ' 10000 ', '-o', self.path)
         self.tap.ok(subject.do('fork') and os.path.exists(self.path),
@@ -101,7 +115,18 @@ class Tests:
         self.tap.ok(subject.end() == (0, '') and not os.path.exists(self.path),
                     'the socket goes with the program')
         self.expect('which is gone then', 1, 'No such file', '-o', self.path)
-        return text
+        return shot
+
+    def asked(self, request):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(self.path)
+            connection.sendall(request)
+            try:
+                got = connection.recv(100)
+            except ConnectionResetError:
+                got = b''
+        self.tap.ok(got == b'', f'no answer to {request[:10]}', got)
 
     def stalled(self):
         """Who connects and does not read keeps nobody else waiting for long."""
@@ -178,6 +203,7 @@ class Tests:
             with open(bad, 'w') as file:
                 file.write(content)
             self.expect(name, 1, pattern, '-o', bad)
+        self.expect('a map of a snapshot', 1, 'a snapshot has no maps', '-m', 'conn', good)
         self.expect('a directory', 1, 'Is a directory', '-o', self.scratch)
         for name, words in (('no argument', ()), ('an unknown option', ('-x', good)),
                             ('no column', ('-s', 'x', good)), ('no delay', ('-d', '0', good))):
@@ -205,9 +231,16 @@ class Tests:
         subject.do('more')
         good, seen = wait_for('10000')
         self.tap.ok(good, 'that is refreshed', seen)
-        os.write(file, b's')
-        good, seen = wait_for('kmalloc-8192')
-        self.tap.ok(good, 'and sorted by the key that is pressed', seen)
+        os.write(file, b'\n')
+        good, seen = wait_for('slab 1 of ')
+        self.tap.ok(good and b'#####' in seen, 'a map of the first cache', seen)
+        os.write(file, b'\n')
+        good, seen = wait_for('Active / Total Caches')
+        self.tap.ok(good, 'and back', seen)
+        os.write(file, b's\x1b[B\x1b[A\n')
+        good, seen = wait_for('cache kmalloc-8192: 8192 bytes')
+        self.tap.ok(good, 'the first of another order', seen)
+        os.write(file, b'\n')
         subject.end()
         good, seen = wait_for('the last figures stay')
         self.tap.ok(good, 'a program that ends', seen)

@@ -212,6 +212,16 @@ SLABPOOL_API void slabpool_slabinfo_json(struct slabpool *pool,
 					 void (*write)(void *context, const char *text,
 						       size_t length),
 					 void *context);
+/**
+ * Writes a cache's slabs as one JSON object and a newline, piece by piece, at most @p most of them:
+ * {"slabpool":1,"cache":"NAME","size":N,"num":N,"slabs":N,"maps":["...",...]}. A character of a map
+ * is an object: # live, k kept free by a magazine or the depot, . free in its slab. @p write is
+ * called with the cache's lock held: it must not call slabpool.
+ * @return 0, or -EINVAL for NULL.
+ */
+SLABPOOL_API int slabpool_cache_map(struct kmem_cache *cache, unsigned int most,
+				    void (*write)(void *context, const char *text, size_t length),
+				    void *context);
 
 /** Memory of an instance, in bytes. */
 struct slabpool_memory_info {
