@@ -47,7 +47,9 @@ SLABPOOL_OPTION_LIST(OPTION_TYPE)
 #undef OPTION_TYPE
 
 /* Whose values are texts: the host's parts look for them themselves. */
-static const char *const host_key[] = { "record", "report", "report_format", "stats", "leaks" };
+static const char *const host_key[] = {
+	"record", "report", "report_format", "report_once", "stats", "leaks",
+};
 
 /* One piece of the text that is parsed. */
 struct piece {

@@ -156,6 +156,16 @@ static int case_leaks(void)
 	return object[0] && object[2] && kmalloc(100, GFP_KERNEL) && vmalloc(10000) ? 0 : 1;
 }
 
+static int case_misused_often(void)
+{
+	for (unsigned int k = 0; k < 3; k++) {
+		kfree((void *)0x20);
+		kmem_dump_obj(NULL);
+	}
+	kmem_cache_free(kmem_cache_create("a b", 60, 0, 0, NULL), (void *)0x20);
+	return 0;
+}
+
 static void count_report(void *context, const struct slabpool_report *report)
 {
 	*(int *)context += report->crime;
@@ -217,6 +227,8 @@ static void check(int (*run)(void), const char *options, const char *err)
 #define JSON "{\"slabpool\":1,\"kind\":\"foreign-pointer\",\"crime\":true," \
 	     "\"call\":\"kfree\",\"pointer\":\"0x20\",\"line\":\"" LINE "\"}"
 
+#define DUMP "slabpool: kmem_dump_obj: 0x0: NULL\n"
+
 /* What was written to a file, which is gone then. */
 static const char *taken(const char *path)
 {
@@ -249,6 +261,16 @@ static void test_reports(void)
 	      "stderr\n" LINE "\n");
 	check(case_misused, "misuse=1:report=/dev/full", LINE "\n");
 	check(case_misused, "misuse=2:report_format=json", "");
+	check(case_misused, "misuse=1:report_once=2",
+	      "slabpool: option 'report_once': '2' is not 0 or 1, ignored\n" LINE "\n");
+	check(case_misused_often, "misuse=1:report_once=1",
+	      LINE "\n" DUMP DUMP DUMP "slabpool: kmem_cache_create: cache name 'a b' has a blank, "
+	      "which confuses readers of slabinfo\n");
+	check(case_misused_often, "misuse=1:report_once=0",
+	      LINE "\n" DUMP LINE "\n" DUMP LINE "\n" DUMP
+	      "slabpool: kmem_cache_create: cache name 'a b' has a blank, which confuses readers "
+	      "of slabinfo\nslabpool: kmem_cache_free: foreign pointer 0x20, no memory of "
+	      "slabpool, freed to cache 'a b'\n");
 	snprintf(options, sizeof(options), "report=/dev/null:misuse=1:report=%s", path);
 	check(case_misused, options, "");
 	check(case_misused, options, "");
