@@ -154,7 +154,8 @@ def build(tree, listed, engine="none"):
     top = os.path.join(BUILD, "contracts")
     source = os.path.join(top, "tree")
     copy_tree(tree, listed, source)
-    flags = ["-include", os.path.join(source, "src", "contracts.h"), "-w",
+    # Some files ask for GNU's names, which has to come before the first header.
+    flags = ["-D_GNU_SOURCE=", "-include", os.path.join(source, "src", "contracts.h"), "-w",
              "-fsanitize-coverage=trace-stores",
              f"-fsanitize-coverage-allowlist={os.path.join(source, 'followed')}",
              "-fsanitize-address-use-after-return=never"]
